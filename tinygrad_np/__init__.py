@@ -1,0 +1,8 @@
+"""Automatic differentiation for NumPy: tensors that remember how they were computed."""
+
+from tinygrad_np.grad_mode import enable_grad, is_grad_enabled, no_grad
+from tinygrad_np.tensor import Tensor
+
+__version__ = "0.1.0"
+
+__all__ = ["Tensor", "__version__", "enable_grad", "is_grad_enabled", "no_grad"]

@@ -1,0 +1,144 @@
+"""How NumPy's functions find the table: the protocols ``__array_ufunc__`` and ``__array_function__``.
+
+A NumPy function that is called with a Tensor is an entry of the table, or composed of entries, or has no derivative
+by its nature; any other is an error that names it. Nothing is silently turned into a plain array.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, NoReturn
+
+import numpy as np
+
+from tinygrad_np.primitive import Primitive, composites, constant, table
+from tinygrad_np.record import Recorded, apply, wrap
+from tinygrad_np.rules.reductions import logsumexp
+
+__all__ = ["call", "call_ufunc"]
+
+Function = Callable[..., Any]
+
+#: What ``ufunc.reduce`` is called when it is a function.
+_REDUCTIONS: dict[np.ufunc, Function] = {
+    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
+    np.logical_and: np.all, np.logical_or: np.any, np.logaddexp: logsumexp,
+}  # fmt: skip
+
+
+def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a NumPy function with arguments that contain Tensors.
+
+    Raises
+    ------
+    NotImplementedError
+        If it is not in the table.
+    TypeError
+        If an option is given that Tensors do not support, such as ``where=``.
+    """
+    kwargs = dict(kwargs)
+    out = kwargs.pop("out", None)
+    if function in composites:
+        composed = composites[function]
+        return _into(out, composed(*args, **_supported(function, _parameters(composed), kwargs)), function)
+    if function in table:
+        primitive = table[function]
+        arrays, metadata = _bound(primitive, function, args, kwargs)
+        return _into(out, apply(primitive, arrays, metadata), function)
+    if function in constant:
+        return _tensors(function(*_bare(args), **_bare(kwargs)))
+    _missing(_name(function))
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call ``ufunc`` itself, or its method ``reduce`` or ``outer``. See :func:`call`."""
+    (out,) = kwargs.pop("out", (None,))
+    if method == "__call__":
+        if ufunc not in table:
+            _missing(_name(ufunc))
+        return _into(out, apply(table[ufunc], args, _supported(ufunc, (), kwargs)), ufunc)
+    if method == "reduce" and ufunc in _REDUCTIONS:
+        array, *axis = args
+        kwargs = {"axis": 0, "keepdims": False} | kwargs | dict(zip(["axis"], axis, strict=False))
+        function = _REDUCTIONS[ufunc]
+        if isinstance(function, Primitive):
+            return _into(out, function(array, **_supported(ufunc, function.metadata, kwargs)), ufunc)
+        return _into(out, call(function, (array,), kwargs), ufunc)
+    if method == "outer":
+        x, y = args
+        return call_ufunc(ufunc, "__call__", (np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y), kwargs)
+    _missing(f"np.{ufunc.__name__}.{method}")
+
+
+def _bound(
+    primitive: Primitive, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Sort the arguments of a call into arrays (positional) and metadata (by keyword)."""
+    n = len(primitive.arguments)
+    arrays = [*args[:n], *(kwargs.pop(name) for name in primitive.arguments[len(args) :] if name in kwargs)]
+    if len(arrays) < n:
+        raise TypeError(f"{_name(function)}() lacks the argument {primitive.arguments[len(arrays)]!r}")
+    names = [name for name in _parameters(function) if name not in primitive.arguments] or list(primitive.metadata)
+    kwargs |= dict(zip(names, args[n:], strict=False))
+    return tuple(arrays), _supported(function, primitive.metadata, kwargs)
+
+
+def _supported(function: Function, names: Iterable[str], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the options in ``names``; of the others, drop those that say nothing, and refuse the rest."""
+    names = tuple(names)
+    found = {}
+    for key, value in kwargs.items():
+        if key in names:
+            if value is not np._NoValue:
+                found[key] = value
+        elif value is not None and value is not np._NoValue and not (key == "where" and value is True):
+            hint = {"where": "; np.where(mask, t, 0) selects", "dtype": "; t.astype(dtype) converts"}.get(key, "")
+            raise TypeError(f"{_name(function)}() does not support {key}= on Tensors{hint}")
+    return found
+
+
+def _into(out: Any, result: Any, function: Function) -> Any:
+    """Honour ``out=``: the Tensor given there becomes the result."""
+    if out is None:
+        return result
+    if not isinstance(out, Recorded):
+        raise TypeError(f"{_name(function)}(): out= must be a Tensor here: an ndarray would lose the gradient")
+    return out._rebind(result, f"{_name(function)}(out=...)")  # type: ignore[attr-defined]
+
+
+def _bare(value: Any) -> Any:
+    """Replace the Tensors in an argument by their arrays."""
+    if isinstance(value, Recorded):
+        return value._data
+    if isinstance(value, list | tuple):
+        return type(value)(map(_bare, value))
+    return {key: _bare(v) for key, v in value.items()} if isinstance(value, dict) else value
+
+
+def _tensors(value: Any) -> Any:
+    """Replace the arrays in a result by Tensors that require no gradient."""
+    if isinstance(value, np.ndarray | np.generic):
+        return wrap(value)
+    return tuple(map(_tensors, value)) if isinstance(value, tuple) and type(value) is tuple else value
+
+
+@cache
+def _parameters(function: Function) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except ValueError:  # a function in C that does not tell
+        return ()
+
+
+def _name(function: Function) -> str:
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+
+
+def _missing(name: str) -> NoReturn:
+    raise NotImplementedError(
+        f"{name} has no entry in the table of derivatives, so it does not take Tensors. If no gradient is needed "
+        f"through it, pass t.detach().numpy(); to give it a derivative, see tinygrad_np.primitive.define"
+    )

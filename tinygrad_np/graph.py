@@ -1,0 +1,165 @@
+"""The computation graph, and the walk that differentiates it.
+
+Every differentiable operation leaves a :class:`Node`: which primitive it was, which nodes its operands came
+from, and the arrays that its derivative will need. Nodes hold arrays, never Tensors, and know only their
+parents: there are no cycles, so dropping the result frees the graph.
+
+Backpropagation is the chain rule, applied to the nodes from the newest to the oldest. That order needs no
+search: a node is made after its parents, so numbering the nodes as they are made sorts the graph topologically.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np import mutation
+from tinygrad_np.primitive import Primitive
+from tinygrad_np.pullback import pull_back
+
+__all__ = ["Node", "backpropagate", "leaf", "walk"]
+
+Array = Any  # an ndarray, or what takes part in NumPy's protocols: a Tensor, a CuPy array
+
+
+class Node:
+    """One step of a computation.
+
+    Attributes
+    ----------
+    primitive : Primitive or None
+        The operation; ``None`` for a leaf: a parameter, an input, a constant.
+    parents : tuple of Node or scalar
+        Where its operands came from; a Python scalar stands for itself.
+    metadata : dict
+        The keyword arguments of the operation.
+    saved : tuple or None
+        The arrays that the rules will need, one per slot of the primitive; ``None`` once they are freed.
+    shape, dtype
+        Of the result; the result itself is kept only where a rule needs it.
+    requires_grad : bool
+        Whether a cotangent is wanted here.
+    order : int
+        Nodes are numbered as they are made.
+    grad : array or None
+        The accumulated gradient of a leaf, or of a node that was asked to retain it.
+    name : str or None
+        For drawings and error messages.
+    """
+
+    __slots__ = (
+        "__weakref__", "dtype", "grad", "metadata", "name", "order", "parents",
+        "primitive", "requires_grad", "saved", "shape",
+    )  # fmt: skip
+
+    primitive: Primitive | None
+    parents: tuple[Any, ...]
+    metadata: dict[str, Any]
+    saved: tuple[Any, ...] | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    requires_grad: bool
+    order: int
+    grad: Array | None
+    name: str | None
+
+    def __repr__(self) -> str:
+        kind = self.primitive.name if self.primitive else "leaf"
+        return f"<Node {self.order}: {self.name or kind} {self.dtype}{list(self.shape)}>"
+
+
+def leaf(array: Array, requires_grad: bool, name: str | None = None) -> Node:
+    """Return a node that nothing computed: a parameter, an input, or a constant."""
+    node = Node()
+    node.primitive, node.parents, node.metadata, node.saved = None, (), {}, ()
+    node.shape, node.dtype, node.requires_grad = array.shape, array.dtype, requires_grad
+    node.order, node.grad, node.name = mutation.tick(), None, name
+    return node
+
+
+def walk(*roots: Node, constants: bool = True) -> list[Node]:
+    """Return the nodes that ``roots`` depend on, and ``roots``, from the newest to the oldest.
+
+    Each node comes before its parents. With ``constants=False``, only those that want a cotangent.
+    """
+    seen, stack = set(roots), list(roots)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent.__class__ is Node and (constants or parent.requires_grad) and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("order"), reverse=True)
+
+
+def backpropagate(
+    root: Node,
+    g: Array,
+    targets: Iterable[Node] | None = None,
+    *,
+    retain_graph: bool = False,
+    lift: Callable[[Array, Node], Array] | None = None,
+) -> dict[Node, Array]:
+    """Return the cotangents of ``targets`` (by default: of all leaves), given the cotangent ``g`` of ``root``.
+
+    Reverse-mode differentiation: at each node, the rule of each argument turns the node's cotangent into that
+    parent's share, and shares add up.
+
+    Parameters
+    ----------
+    targets
+        What to differentiate with respect to. Only nodes on a path from one of them to ``root`` are visited.
+    retain_graph
+        Keep the saved arrays for another pass; otherwise they are freed on the way.
+    lift
+        Makes a Tensor of a saved array and its node. The rules then run on Tensors, so this pass is recorded,
+        too, and can itself be differentiated.
+
+    Raises
+    ------
+    RuntimeError
+        If the graph was freed by an earlier pass, or a saved array was changed in place since.
+    """
+    nodes = walk(root, constants=False)
+    if targets is None:
+        wanted = {node for node in nodes if node.primitive is None or node.grad is not None}
+    else:
+        wanted = set(targets)
+        nodes = _descendants(nodes, wanted)
+    active = set(nodes)
+    cotangents, result = {root: g}, {}
+    owned: set[Node] = set()  # whose cotangent is a fresh array that nobody else holds
+    for node in nodes:
+        g = cotangents.pop(node, None)
+        if g is None:
+            continue
+        if node in wanted:
+            result[node] = g if lift else np.asarray(g) if node in owned else np.array(g)
+        if node.primitive is None:
+            continue
+        for parent, share in pull_back(node, g, active, lift):
+            known = cotangents.get(parent)
+            if known is None:
+                cotangents[parent] = share
+                if parent.primitive is None and not lift and share is not g and share.base is None:
+                    owned.add(parent)
+            elif parent in owned:
+                known += share
+                cotangents[parent] = known
+            else:
+                cotangents[parent] = known + share
+                owned.add(parent)
+        if not retain_graph:
+            node.saved = None
+    return result
+
+
+def _descendants(nodes: list[Node], ancestors: set[Node]) -> list[Node]:
+    """Those of ``nodes`` (sorted from the newest) that depend on one of ``ancestors``, and these."""
+    found: set[Node] = set()
+    for node in reversed(nodes):
+        if node in ancestors or not found.isdisjoint(node.parents):
+            found.add(node)
+    return [node for node in nodes if node in found]

@@ -1,0 +1,234 @@
+"""What an operation is, and the table of all of them.
+
+An entry of the table is a NumPy function and, for each of its array arguments, the rule of its
+vector-Jacobian product (VJP)::
+
+    define(np.tanh,     x=lambda g, out: g * (1 - out * out))
+    define(np.multiply, x=lambda g, y: g * y,
+                        y=lambda g, x: g * x)
+
+The keywords are the array arguments, in order; ``None`` marks one without a derivative. A rule takes the
+incoming cotangent ``g`` and then *names what it needs*. The engine reads those names once, here, and keeps
+alive only that:
+
+==============  ====================================================================================
+name            what the rule gets
+==============  ====================================================================================
+``g``           the cotangent of the result; always first
+an argument     that array as it was in the forward pass (``x``, ``y``, ``a`` ...)
+``out``         the result of the forward pass
+metadata        any keyword of the forward call (``axis``, ``keepdims`` ...)
+``a_shape``     the shape of argument ``a``, without keeping the array alive
+``shapes``      for a variadic argument (``*arrays``): the shapes of all of them
+``wrt``         for a variadic argument: the positions whose cotangents are wanted
+==============  ====================================================================================
+
+Array data is positional, metadata is keyword: that one convention lets a single mechanism record,
+differentiate, draw and compile every operation. A rule says nothing of broadcasting, dtype or accumulation.
+It returns anything that broadcasts to the shape of its argument, or that was broadcast from it, and the engine
+does the rest. Rules are plain NumPy, so the same rule runs on arrays and, through NumPy's dispatch, on Tensors.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "VJP", "Primitive", "composite", "composites", "constant", "define", "nondifferentiable", "primitive", "table",
+]  # fmt: skip
+
+Function = Callable[..., Any]
+
+#: NumPy function -> its entry.
+table: dict[Function, Primitive] = {}
+
+#: NumPy function -> the same function written in terms of entries of the table: it needs no rule of its own.
+composites: dict[Function, Function] = {}
+
+#: NumPy functions whose results are piecewise constant, or no numbers at all.
+constant: set[Function] = set()
+
+
+class VJP:
+    """The rule for one argument, and what it asked for by naming its parameters.
+
+    Attributes
+    ----------
+    rule : callable
+        The function as it stands in the table.
+    pick : callable
+        Takes a node's saved arrays, returns those that the rule wants, in its order.
+    needs : tuple of int
+        Which arrays it wants: positions among the primitive's arguments and, behind them, ``out``.
+    names : tuple of str
+        What else it wants, by keyword: metadata, shapes, ``wrt``.
+    """
+
+    __slots__ = ("names", "needs", "pick", "rule")
+
+    pick: Callable[[Any], tuple[Any, ...]]
+
+    def __init__(self, rule: Function, arrays: tuple[str, ...]) -> None:
+        first, *names = inspect.signature(rule).parameters
+        wanted = [name for name in names if name in arrays]
+        if first != "g" or names[: len(wanted)] != wanted:
+            raise TypeError(f"a rule takes g, then arrays out of {arrays}, then metadata; got {(first, *names)}")
+        self.rule = rule
+        self.needs = tuple(map(arrays.index, wanted))
+        self.names = tuple(names[len(wanted) :])
+
+    def __repr__(self) -> str:
+        return f"VJP({inspect.signature(self.rule)})"
+
+
+class Primitive:
+    """One operation: its forward function and the rules of its derivative. Made by :func:`primitive`.
+
+    Attributes
+    ----------
+    name : str
+        What NumPy calls it.
+    forward : callable
+        ``forward(*arrays, **metadata)`` on bare arrays.
+    arguments : tuple of str
+        Names of the array arguments.
+    variadic : bool
+        The last argument collects all further arrays, as ``*arrays`` does in Python.
+    metadata : dict
+        The keyword parameters in NumPy's order, with their defaults.
+    vjps : tuple of VJP or None
+        The rule of each argument.
+    slots : tuple of int
+        Which arrays the rules need, all together (positions of arguments; behind them, of ``out``). A recorded
+        node saves one entry per slot.
+    """
+
+    def __init__(self, forward: Function, rules: dict[str, Function | None], name: str) -> None:
+        parameters = _parameters(forward)
+        self.forward = forward
+        self.name = name
+        self.__doc__ = forward.__doc__
+        self.arguments = tuple(rules)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL and p.name in rules for p in parameters)
+        self.metadata = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        arrays = (*self.arguments, "out")
+        self.vjps = tuple(rule and VJP(rule, arrays) for rule in rules.values())
+        self.slots = tuple(sorted({slot for vjp in self.vjps if vjp for slot in vjp.needs}))
+        for vjp in filter(None, self.vjps):
+            vjp.pick = _picker([self.slots.index(slot) for slot in vjp.needs])
+        self._keepers: dict[tuple[int, ...], Callable[[Any], tuple[Any, ...]]] = {}
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether any argument has a rule."""
+        return any(self.vjps)
+
+    def keeper(self, wrt: tuple[int, ...]) -> Callable[[Any], tuple[Any, ...]]:
+        """Return the function from ``(*arrays, out, None)`` to what a node saves that is differentiated ``wrt``.
+
+        A slot that no rule of these arguments asks for holds ``None``: ``x * 2`` does not keep ``x`` alive.
+        """
+        keeper = self._keepers.get(wrt)
+        if keeper is None:
+            last = len(self.arguments) - 1
+            needed = {slot for i in wrt if (vjp := self.vjps[min(i, last)]) for slot in vjp.needs}
+            keeper = self._keepers[wrt] = _picker([slot if slot in needed else last + 2 for slot in self.slots])
+        return keeper
+
+    def __call__(self, *arrays: Any, **metadata: Any) -> Any:
+        """Apply to arrays or, where one of them is a Tensor, by that Tensor's own dispatch.
+
+        It is what NumPy does for its functions (``__array_function__``), for operations that NumPy lacks.
+        """
+        for array in arrays:
+            dispatch = getattr(type(array), "__primitive__", None)
+            if dispatch is not None:
+                return dispatch(self, arrays, metadata)
+        return self.forward(*arrays, **metadata)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join((*self.arguments, *self.metadata))})>"
+
+
+def _parameters(function: Function) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except ValueError:  # a ufunc, or another function in C: it takes arrays only
+        return []
+
+
+def _picker(positions: list[int]) -> Callable[[Any], tuple[Any, ...]]:
+    """A fast function from a tuple to the tuple of its entries at ``positions``."""
+    match positions:
+        case []:
+            return itemgetter(slice(0, 0))
+        case [i]:
+            return itemgetter(slice(i, i + 1))  # a plain itemgetter(i) would not return a tuple
+        case _:
+            return itemgetter(*positions)
+
+
+def primitive(*functions: Function, **rules: Function | None) -> Callable[[Function], Primitive]:
+    """Decorate a forward function on bare arrays: it becomes an operation with these rules.
+
+    Parameters
+    ----------
+    *functions : callable
+        The NumPy functions that it stands for; none for an operation of its own.
+    **rules : callable or None
+        Rule per array argument, in the order of the arguments; ``None`` for one without a derivative. Where
+        ``forward`` ends in ``*arrays``, that argument's rule returns the cotangents of those at ``wrt``, in order.
+
+    Returns
+    -------
+    Callable
+        The decorator, which returns a :class:`Primitive`.
+
+    Examples
+    --------
+    >>> @primitive(x=lambda g, x: g * 3 * x * x)
+    ... def cube(x):
+    ...     return x * x * x
+    >>> cube(np.array(2.0))
+    np.float64(8.0)
+    """
+
+    def decorate(forward: Function) -> Primitive:
+        name = functions[0].__name__ if functions else forward.__name__
+        entry = Primitive(forward, rules, name)
+        for function in functions:
+            table[function] = entry
+        return entry
+
+    return decorate
+
+
+def define(function: Function, /, **rules: Function | None) -> Primitive:
+    """Enter a NumPy function into the table that is its own forward function: all of its arguments are arrays.
+
+    Examples
+    --------
+    >>> define(np.tanh, x=lambda g, out: g * (1 - out * out))
+    <primitive tanh(x)>
+    """
+    return primitive(function, **rules)(function)
+
+
+def composite(*functions: Function) -> Callable[[Function], Function]:
+    """Decorate a function that computes the same as these NumPy functions by means of entries of the table."""
+
+    def decorate(function: Function) -> Function:
+        composites.update(dict.fromkeys(functions, function))
+        return function
+
+    return decorate
+
+
+def nondifferentiable(*functions: Function) -> None:
+    """Enter functions whose results have no derivative: on Tensors they just compute."""
+    constant.update(functions)

@@ -1,0 +1,119 @@
+"""One step of backpropagation: the cotangent of a result, pulled back to the operands.
+
+Here, and only here, the engine does what no rule has to: it undoes broadcasting, casts to the operand's dtype, picks
+the saved arrays that a rule named, and, for derivatives of derivatives, turns them back into Tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_np import mutation
+from tinygrad_np.primitive import VJP
+
+if TYPE_CHECKING:
+    from tinygrad_np.graph import Array, Node
+
+    Lift = Callable[[Array, Node], Array]
+
+__all__ = ["pull_back"]
+
+
+def pull_back(node: Node, g: Array, active: set[Node], lift: Lift | None) -> list[tuple[Node, Array]]:
+    """Return (parent, its share of the cotangent ``g``) for each parent of ``node`` in ``active``."""
+    primitive, saved, parents = node.primitive, node.saved, node.parents
+    assert primitive is not None
+    if saved is None:
+        raise RuntimeError(
+            f"backward has passed through this graph before and freed the arrays that {primitive.name!r} had saved; "
+            f"pass retain_graph=True to the first backward, or compute the result again"
+        )
+    if mutation.latest() > node.order:
+        mutation.check(node)
+    if lift:
+        saved = _lifted(node, saved, lift)
+    starred = len(primitive.vjps) - 1 if primitive.variadic else None
+    shares = []
+    try:
+        for i, vjp in enumerate(primitive.vjps):
+            if vjp is None:
+                continue
+            if i == starred:
+                wrt = tuple(j for j, parent in enumerate(parents[i:]) if parent in active)
+                pulled = vjp.rule(g, *vjp.pick(saved), **_named(node, vjp, wrt)) if wrt else ()
+                shares += [(parents[i + j], _fit(share, parents[i + j])) for j, share in zip(wrt, pulled, strict=True)]
+            elif (parent := parents[i]) in active:
+                share = vjp.rule(g, *vjp.pick(saved), **_named(node, vjp))
+                if share.shape != parent.shape or share.dtype is not parent.dtype:
+                    share = _fit(share, parent)
+                shares.append((parent, share))
+    except Exception as error:
+        error.add_note(f"raised by the derivative of {node!r}, whose operands are {parents!r}")
+        raise
+    return shares
+
+
+def _fit(g: Array, node: Node) -> Array:
+    """Give a cotangent its node's shape and dtype.
+
+    The adjoint of broadcasting is the sum over the axes that it stretched; the adjoint of that sum is broadcasting.
+    """
+    shape = node.shape
+    if g.shape != shape:
+        extra = g.ndim - len(shape)
+        stretched = [i for i in range(g.ndim) if i < extra or (shape[i - extra] == 1 and g.shape[i] != 1)]
+        if stretched:
+            g = np.add.reduce(g, axis=tuple(stretched), keepdims=True)
+        if extra > 0:
+            g = g.reshape(g.shape[extra:])
+        if g.shape != shape:
+            g = np.broadcast_to(g, shape)
+    return g if g.dtype == node.dtype else g.astype(node.dtype)
+
+
+_NOTHING: dict[str, Any] = {}
+
+
+def _named(node: Node, vjp: VJP, wrt: tuple[int, ...] = ()) -> dict[str, Any]:
+    """What a rule asked for by keyword: metadata, shapes, positions."""
+    if not vjp.names:
+        return _NOTHING
+    primitive, parents = node.primitive, node.parents
+    assert primitive is not None
+    named: dict[str, Any] = {}
+    for name in vjp.names:
+        if name in primitive.metadata:
+            named[name] = node.metadata.get(name, primitive.metadata[name])
+        elif name == "wrt":
+            named[name] = wrt
+        elif name == "shapes":
+            named[name] = [_shape(parent) for parent in parents[len(primitive.arguments) - 1 :]]
+        else:
+            named[name] = _shape(parents[primitive.arguments.index(name.removesuffix("_shape"))])
+    return named
+
+
+def _shape(parent: Any) -> tuple[int, ...]:
+    return getattr(parent, "shape", ())  # a Python scalar has none
+
+
+def _lifted(node: Node, saved: tuple[Any, ...], lift: Lift) -> tuple[Any, ...]:
+    """The saved arrays as Tensors of the nodes that they belong to, so that derivatives flow through them."""
+    primitive, parents = node.primitive, node.parents
+    assert primitive is not None
+    n = len(primitive.arguments)
+
+    def of(parent: Any, array: Array) -> Array:
+        return lift(array, parent) if array is not None and getattr(parent, "requires_grad", False) else array
+
+    return tuple(
+        of(node, array)
+        if slot == n
+        else tuple(map(of, parents[n - 1 :], array))
+        if primitive.variadic and slot == n - 1 and array is not None
+        else of(parents[slot], array)
+        for slot, array in zip(primitive.slots, saved, strict=True)
+    )

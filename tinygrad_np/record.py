@@ -1,0 +1,214 @@
+"""Applying an operation and recording it: the forward half of the engine.
+
+Operators with one or two operands have paths of their own, since on small arrays every layer of Python shows:
+recording ``a * b`` costs little more than NumPy's multiplication. :func:`apply` is the general path; both leave the
+same records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np.grad_mode import is_grad_enabled
+from tinygrad_np.graph import Node, leaf
+from tinygrad_np.mutation import tick
+from tinygrad_np.primitive import Primitive
+
+__all__ = ["Recorded", "apply", "operator", "wrap"]
+
+#: Python's scalars are weak (NEP 50): they take the dtype of what they meet, so they stay as they are.
+SCALARS = frozenset({float, int, bool, complex})
+_NOTHING: dict[str, Any] = {}
+_new, _ndarray = object.__new__, np.ndarray
+
+
+class Recorded:
+    """An array and its place in the graph: what :class:`tinygrad_np.Tensor` is to this module."""
+
+    __slots__ = ("__weakref__", "_data", "_node")
+
+    _data: np.ndarray[Any, Any]
+    _node: Node | None  # None: a constant that no graph has met yet
+
+    def __init_subclass__(cls) -> None:
+        global Result
+        Result = cls
+
+
+Result: type[Any] = Recorded  # results are made of this class: Tensor
+
+
+def wrap(array: Any, node: Node | None = None) -> Any:
+    """Return a Tensor of an array that nobody will write to, without copying it."""
+    tensor = _new(Result)
+    tensor._data = array if array.__class__ is _ndarray else np.asarray(array)
+    tensor._node = node
+    return tensor
+
+
+def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] = _NOTHING) -> Any:
+    """Compute ``primitive.forward(*args, **metadata)`` on Tensors and arrays, and record it where a gradient is wanted.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        What NumPy raises for such operands, with a message that names the operation and all operands.
+    """
+    arrays = [
+        arg._data if isinstance(arg, Recorded) else arg if arg.__class__ in SCALARS else np.asarray(arg) for arg in args
+    ]
+    try:
+        out = primitive.forward(*arrays, **metadata)
+    except (TypeError, ValueError, IndexError) as error:
+        raise explained(primitive, arrays, metadata, error) from None
+    if out.__class__ is not _ndarray:
+        out = np.asarray(out)
+    tensor = _new(Result)
+    tensor._data, tensor._node = out, None
+    if primitive.differentiable and out.dtype.kind in "fc" and is_grad_enabled():
+        wrt = tuple(
+            [i for i, arg in enumerate(args) if isinstance(arg, Recorded) and arg._node and arg._node.requires_grad]
+        )
+        if wrt:
+            tensor._node = _node(primitive, wrt, args, arrays, out, metadata)
+    return tensor
+
+
+def _node(
+    primitive: Primitive, wrt: tuple[int, ...], args: tuple[Any, ...], arrays: list[Any], out: Any, metadata: Any
+) -> Node:
+    node = Node()
+    node.primitive, node.metadata = primitive, metadata
+    node.parents = tuple(map(_parent, args))
+    if primitive.variadic:
+        fixed = len(primitive.arguments) - 1
+        arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
+        args = (*args[:fixed], args[fixed:])
+    kept = primitive.keeper(wrt)(((*arrays, out, None)))
+    node.saved = tuple(
+        out if array is out else _private(array, args[slot]) for slot, array in zip(primitive.slots, kept, strict=True)
+    )
+    node.shape, node.dtype, node.requires_grad = out.shape, out.dtype, True
+    node.order, node.grad, node.name = tick(), None, None
+    return node
+
+
+def _parent(arg: Any) -> Any:
+    """An operand's place in the graph."""
+    if isinstance(arg, Recorded):
+        if arg._node is None:
+            arg._node = leaf(arg._data, False)
+        return arg._node
+    return arg if arg.__class__ in SCALARS else leaf(np.asarray(arg), False)
+
+
+def _private(array: Any, arg: Any) -> Any:
+    """An array to save. One that the caller may still write to is copied: what is saved must not change."""
+    if isinstance(array, tuple):
+        return tuple(map(_private, array, arg))
+    if isinstance(array, np.ndarray) and not isinstance(arg, Recorded) and np.may_share_memory(array, arg):
+        return array.copy()
+    return array
+
+
+def operator(primitive: Primitive) -> Callable[..., Any]:
+    """Return the fast path of an elementwise operation with one or two operands."""
+    return _unary(primitive) if len(primitive.arguments) == 1 else _binary(primitive)
+
+
+def _unary(primitive: Primitive) -> Callable[[Any], Any]:
+    forward, keep = primitive.forward, primitive.keeper((0,))
+    records, saves = primitive.differentiable, bool(primitive.slots)
+
+    def unary(x: Any) -> Any:
+        a, parent = x._data, x._node
+        try:
+            out = forward(a)
+        except TypeError as error:
+            raise explained(primitive, [a], _NOTHING, error) from None
+        if out.__class__ is not _ndarray:
+            out = np.asarray(out)
+        tensor = _new(Result)
+        tensor._data = out
+        if records and parent is not None and parent.requires_grad and is_grad_enabled():
+            tensor._node = node = _new(Node)
+            node.primitive, node.parents, node.metadata = primitive, (parent,), _NOTHING
+            node.saved = keep((a, out, None)) if saves else ()
+            node.shape, node.dtype, node.requires_grad = out.shape, out.dtype, True
+            node.order, node.grad, node.name = tick(), None, None
+        else:
+            tensor._node = None
+        return tensor
+
+    return unary
+
+
+def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
+    forward, records, saves = primitive.forward, primitive.differentiable, bool(primitive.slots)
+    keep = (None, primitive.keeper((0,)), primitive.keeper((1,)), primitive.keeper((0, 1)))
+
+    def binary(x: Any, y: Any) -> Any:
+        wrt = 0  # bit 0: the derivative for x is wanted; bit 1: that for y
+        if x.__class__ is Result:
+            a, x_parent = x._data, x._node
+            if x_parent is not None and x_parent.requires_grad:
+                wrt = 1
+        elif x.__class__ in SCALARS:
+            a = x_parent = x
+        else:
+            return _any_operands(primitive, x, y)
+        if y.__class__ is Result:
+            b, y_parent = y._data, y._node
+            if y_parent is not None and y_parent.requires_grad:
+                wrt += 2
+        elif y.__class__ in SCALARS:
+            b = y_parent = y
+        else:
+            return _any_operands(primitive, x, y)
+        try:
+            out = forward(a, b)
+        except (TypeError, ValueError) as error:
+            raise explained(primitive, [a, b], _NOTHING, error) from None
+        if out.__class__ is not _ndarray:
+            out = np.asarray(out)
+        tensor = _new(Result)
+        tensor._data = out
+        if wrt and records and is_grad_enabled():
+            if x_parent is None:
+                x_parent = _parent(x)
+            elif y_parent is None:
+                y_parent = _parent(y)
+            tensor._node = node = _new(Node)
+            node.primitive, node.parents, node.metadata = primitive, (x_parent, y_parent), _NOTHING
+            node.saved = keep[wrt]((a, b, out, None)) if saves else ()  # type: ignore[misc]
+            node.shape, node.dtype, node.requires_grad = out.shape, out.dtype, True
+            node.order, node.grad, node.name = tick(), None, None
+        else:
+            tensor._node = None
+        return tensor
+
+    return binary
+
+
+def _any_operands(primitive: Primitive, x: Any, y: Any) -> Any:
+    for operand in (x, y):
+        if not isinstance(operand, Recorded | np.ndarray | np.generic | list | tuple | float | int | complex):
+            return NotImplemented  # let the other operand have its try
+    return apply(primitive, (x, y))
+
+
+def explained(primitive: Primitive, arrays: list[Any], metadata: dict[str, Any], error: Exception) -> Exception:
+    """NumPy's error, in terms of what the caller wrote: the operation, its operands, and what does not fit."""
+    names = [*primitive.arguments, *(["..."] * len(arrays))]
+    operands = ", ".join(f"{n} {_described(a)}" for n, a in zip(names, arrays, strict=False))
+    options = "".join(f", {key}={value!r}" for key, value in metadata.items())
+    message = f"{primitive.name}({operands}{options}): {error}"
+    kind = next(k for k in (np.exceptions.AxisError, IndexError, ValueError, TypeError) if isinstance(error, k))
+    return kind(message)
+
+
+def _described(array: Any) -> str:
+    return f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else repr(array)

@@ -1,0 +1,104 @@
+"""Reading and writing parts of an array.
+
+An index is split in two: index arrays are data (positional), what remains is metadata: ``a[rows, 1:3]`` is
+``getitem(a, rows, index=(ARRAY, slice(1, 3)))``.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np.primitive import composite, primitive
+
+
+class _Placeholder(Enum):
+    ARRAY = "array"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+ARRAY = _Placeholder.ARRAY
+
+
+def split_index(index: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Return the static part of an index, with :data:`ARRAY` in the place of each array, and the arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    static, arrays = [], []
+    for part in parts:
+        if part is None or part is Ellipsis or isinstance(part, int | slice) and not isinstance(part, bool):
+            static.append(part)
+        else:
+            static.append(ARRAY)
+            arrays.append(np.asarray(part, dtype=np.intp) if isinstance(part, list) and not part else part)
+    return tuple(static), arrays
+
+
+def _join(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    rest = iter(arrays)
+    return tuple(next(rest) if part is ARRAY else part for part in index)
+
+
+def _can_repeat(indices: tuple[Any, ...]) -> bool:
+    """Whether an index may name one element twice: slices and masks never do."""
+    return any(np.asarray(i).dtype.kind in "iu" and np.size(i) > 1 for i in indices)
+
+
+@primitive(
+    a=lambda g, indices, a_shape, index: scatter_add(g, *indices, index=index, shape=a_shape),
+    indices=None,
+)
+def getitem(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
+    """Read ``a[index]``."""
+    return a[_join(index, indices)]
+
+
+@primitive(
+    a=lambda g, indices, index: getitem(g, *indices, index=index),
+    indices=None,
+)
+def scatter_add(a: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """Add ``a`` into zeros of ``shape`` at ``index``; an element that is named twice gets both."""
+    out = np.zeros(shape, a.dtype)
+    if _can_repeat(indices):
+        np.add.at(out, _join(index, indices), a)
+    else:
+        out[_join(index, indices)] = a
+    return out
+
+
+@primitive(
+    a=lambda g, indices, index: setitem(g, 0, *indices, index=index),
+    v=lambda g, indices, index: getitem(g, *indices, index=index) * _survives(g.shape, indices, index),
+    indices=None,
+)
+def setitem(a: Any, v: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
+    """Return a copy of ``a`` with ``v`` written at ``index``."""
+    out = a.copy()
+    out[_join(index, indices)] = v
+    return out
+
+
+def _survives(shape: tuple[int, ...], indices: tuple[Any, ...], index: tuple[Any, ...]) -> Any:
+    """Whether each written value is still there afterwards: of several written to one element, the last is."""
+    if not _can_repeat(indices):
+        return True
+    where = _join(index, indices)
+    last = np.zeros(shape, np.intp)
+    writes = np.arange(last[where].size).reshape(last[where].shape)
+    last[where] = writes
+    return last[where] == writes
+
+
+@composite(np.take)
+def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Any:
+    """Read elements along an axis."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    n = a.shape[axis]
+    if mode != "raise":
+        indices = np.mod(indices, n) if mode == "wrap" else np.clip(indices, 0, n - 1)
+    return a[(*(slice(None),) * (axis % a.ndim), indices)]
