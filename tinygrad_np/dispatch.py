@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinygrad_np.primitive import Primitive, composites, constant, table
-from tinygrad_np.record import Recorded, apply, wrap
+from tinygrad_np.record import Recorded, apply, operator, wrap
 from tinygrad_np.rules.reductions import logsumexp
 
 __all__ = ["call", "call_ufunc"]
@@ -26,6 +26,10 @@ _REDUCTIONS: dict[np.ufunc, Function] = {
     np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
     np.logical_and: np.all, np.logical_or: np.any, np.logaddexp: logsumexp,
 }  # fmt: skip
+
+
+#: The fast paths, for a call without options.
+_OPERATORS = {ufunc: operator(primitive) for ufunc, primitive in table.items() if isinstance(ufunc, np.ufunc)}
 
 
 def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -54,6 +58,8 @@ def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call ``ufunc`` itself, or its method ``reduce`` or ``outer``. See :func:`call`."""
+    if method == "__call__" and ufunc in _OPERATORS and not kwargs:
+        return _OPERATORS[ufunc](*args)
     (out,) = kwargs.pop("out", (None,))
     if method == "__call__":
         if ufunc not in table:

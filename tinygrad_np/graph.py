@@ -24,6 +24,9 @@ __all__ = ["Node", "backpropagate", "leaf", "walk"]
 
 Array = Any  # an ndarray, or what takes part in NumPy's protocols: a Tensor, a CuPy array
 
+#: In place of a node's second operand: there is but one, or ``first`` is the tuple of all.
+ONE, MANY = object(), object()
+
 
 class Node:
     """One step of a computation.
@@ -32,8 +35,8 @@ class Node:
     ----------
     primitive : Primitive or None
         The operation; ``None`` for a leaf: a parameter, an input, a constant.
-    parents : tuple of Node or scalar
-        Where its operands came from; a Python scalar stands for itself.
+    first, second : Node or scalar
+        Where its operands came from; read them as :attr:`parents`.
     metadata : dict
         The keyword arguments of the operation.
     saved : tuple or None
@@ -50,13 +53,16 @@ class Node:
         For drawings and error messages.
     """
 
+    # One or two operands are held without a tuple around them. A long graph is mostly such nodes, and half as many
+    # objects are half the work for Python's garbage collector, which otherwise dominates at a million nodes.
     __slots__ = (
-        "__weakref__", "dtype", "grad", "metadata", "name", "order", "parents",
-        "primitive", "requires_grad", "saved", "shape",
+        "__weakref__", "dtype", "first", "grad", "metadata", "name", "order",
+        "primitive", "requires_grad", "saved", "second", "shape",
     )  # fmt: skip
 
     primitive: Primitive | None
-    parents: tuple[Any, ...]
+    first: Any
+    second: Any
     metadata: dict[str, Any]
     saved: tuple[Any, ...] | None
     shape: tuple[int, ...]
@@ -66,6 +72,12 @@ class Node:
     grad: Array | None
     name: str | None
 
+    @property
+    def parents(self) -> tuple[Any, ...]:
+        """Where its operands came from: nodes, and Python scalars, which stand for themselves."""
+        second = self.second
+        return (self.first,) if second is ONE else self.first if second is MANY else (self.first, second)
+
     def __repr__(self) -> str:
         kind = self.primitive.name if self.primitive else "leaf"
         return f"<Node {self.order}: {self.name or kind} {self.dtype}{list(self.shape)}>"
@@ -74,7 +86,7 @@ class Node:
 def leaf(array: Array, requires_grad: bool, name: str | None = None) -> Node:
     """Return a node that nothing computed: a parameter, an input, or a constant."""
     node = Node()
-    node.primitive, node.parents, node.metadata, node.saved = None, (), {}, ()
+    node.primitive, node.first, node.second, node.metadata, node.saved = None, (), MANY, {}, ()
     node.shape, node.dtype, node.requires_grad = array.shape, array.dtype, requires_grad
     node.order, node.grad, node.name = mutation.tick(), None, name
     return node
@@ -95,22 +107,24 @@ def walk(*roots: Node, constants: bool = True) -> list[Node]:
 
 
 def backpropagate(
-    root: Node,
-    g: Array,
+    seeds: dict[Node, Array],
     targets: Iterable[Node] | None = None,
     *,
     retain_graph: bool = False,
     lift: Callable[[Array, Node], Array] | None = None,
 ) -> dict[Node, Array]:
-    """Return the cotangents of ``targets`` (by default: of all leaves), given the cotangent ``g`` of ``root``.
+    """Return the cotangents of ``targets``, given those of the results: ``seeds``.
 
     Reverse-mode differentiation: at each node, the rule of each argument turns the node's cotangent into that
     parent's share, and shares add up.
 
     Parameters
     ----------
+    seeds
+        Result -> its cotangent, of its shape and dtype.
     targets
-        What to differentiate with respect to. Only nodes on a path from one of them to ``root`` are visited.
+        What to differentiate with respect to; by default all leaves, and the nodes that retain their gradient.
+        Only nodes on a path from one of them to a result are visited. One without such a path is left out.
     retain_graph
         Keep the saved arrays for another pass; otherwise they are freed on the way.
     lift
@@ -122,15 +136,16 @@ def backpropagate(
     RuntimeError
         If the graph was freed by an earlier pass, or a saved array was changed in place since.
     """
-    nodes = walk(root, constants=False)
+    nodes = walk(*seeds, constants=False)
     if targets is None:
         wanted = {node for node in nodes if node.primitive is None or node.grad is not None}
     else:
         wanted = set(targets)
         nodes = _descendants(nodes, wanted)
     active = set(nodes)
-    cotangents, result = {root: g}, {}
+    cotangents, result = dict(seeds), {}
     owned: set[Node] = set()  # whose cotangent is a fresh array that nobody else holds
+    changed = mutation.latest()
     for node in nodes:
         g = cotangents.pop(node, None)
         if g is None:
@@ -139,6 +154,8 @@ def backpropagate(
             result[node] = g if lift else np.asarray(g) if node in owned else np.array(g)
         if node.primitive is None:
             continue
+        if node.order < changed:
+            mutation.check(node)
         for parent, share in pull_back(node, g, active, lift):
             known = cotangents.get(parent)
             if known is None:

@@ -67,18 +67,21 @@ class VJP:
         Which arrays it wants: positions among the primitive's arguments and, behind them, ``out``.
     names : tuple of str
         What else it wants, by keyword: metadata, shapes, ``wrt``.
+    variadic : bool
+        It is the rule of ``*arrays``, and returns the cotangents of several of them.
     """
 
-    __slots__ = ("names", "needs", "pick", "rule")
+    __slots__ = ("names", "needs", "pick", "rule", "variadic")
 
     pick: Callable[[Any], tuple[Any, ...]]
 
-    def __init__(self, rule: Function, arrays: tuple[str, ...]) -> None:
+    def __init__(self, rule: Function, arrays: tuple[str, ...], variadic: bool) -> None:
         first, *names = inspect.signature(rule).parameters
         wanted = [name for name in names if name in arrays]
         if first != "g" or names[: len(wanted)] != wanted:
             raise TypeError(f"a rule takes g, then arrays out of {arrays}, then metadata; got {(first, *names)}")
         self.rule = rule
+        self.variadic = variadic
         self.needs = tuple(map(arrays.index, wanted))
         self.names = tuple(names[len(wanted) :])
 
@@ -114,10 +117,11 @@ class Primitive:
         self.name = name
         self.__doc__ = forward.__doc__
         self.arguments = tuple(rules)
-        self.variadic = any(p.kind is p.VAR_POSITIONAL and p.name in rules for p in parameters)
+        starred = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL and p.name in rules), None)
+        self.variadic = starred is not None
         self.metadata = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         arrays = (*self.arguments, "out")
-        self.vjps = tuple(rule and VJP(rule, arrays) for rule in rules.values())
+        self.vjps = tuple(rule and VJP(rule, arrays, name == starred) for name, rule in rules.items())
         self.slots = tuple(sorted({slot for vjp in self.vjps if vjp for slot in vjp.needs}))
         for vjp in filter(None, self.vjps):
             vjp.pick = _picker([self.slots.index(slot) for slot in vjp.needs])
@@ -156,9 +160,11 @@ class Primitive:
 
 
 def _parameters(function: Function) -> list[inspect.Parameter]:
+    if isinstance(function, np.ufunc):
+        return []  # it takes arrays only: where=, casting= and the like are not for Tensors
     try:
         return list(inspect.signature(function).parameters.values())
-    except ValueError:  # a ufunc, or another function in C: it takes arrays only
+    except ValueError:  # a function in C that does not tell
         return []
 
 
@@ -213,7 +219,7 @@ def define(function: Function, /, **rules: Function | None) -> Primitive:
 
     Examples
     --------
-    >>> define(np.tanh, x=lambda g, out: g * (1 - out * out))
+    >>> table[np.tanh]  # entered by define(np.tanh, x=lambda g, out: g * (1 - out * out))
     <primitive tanh(x)>
     """
     return primitive(function, **rules)(function)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_np import mutation
 from tinygrad_np.primitive import VJP
 
 if TYPE_CHECKING:
@@ -24,36 +23,43 @@ __all__ = ["pull_back"]
 
 def pull_back(node: Node, g: Array, active: set[Node], lift: Lift | None) -> list[tuple[Node, Array]]:
     """Return (parent, its share of the cotangent ``g``) for each parent of ``node`` in ``active``."""
-    primitive, saved, parents = node.primitive, node.saved, node.parents
+    primitive, saved = node.primitive, node.saved
     assert primitive is not None
     if saved is None:
         raise RuntimeError(
             f"backward has passed through this graph before and freed the arrays that {primitive.name!r} had saved; "
             f"pass retain_graph=True to the first backward, or compute the result again"
         )
-    if mutation.latest() > node.order:
-        mutation.check(node)
     if lift:
         saved = _lifted(node, saved, lift)
-    starred = len(primitive.vjps) - 1 if primitive.variadic else None
     shares = []
     try:
-        for i, vjp in enumerate(primitive.vjps):
+        for parent, vjp in zip(node.parents, primitive.vjps):  # noqa: B905 - a variadic argument has one rule
             if vjp is None:
                 continue
-            if i == starred:
-                wrt = tuple(j for j, parent in enumerate(parents[i:]) if parent in active)
-                pulled = vjp.rule(g, *vjp.pick(saved), **_named(node, vjp, wrt)) if wrt else ()
-                shares += [(parents[i + j], _fit(share, parents[i + j])) for j, share in zip(wrt, pulled, strict=True)]
-            elif (parent := parents[i]) in active:
-                share = vjp.rule(g, *vjp.pick(saved), **_named(node, vjp))
+            if vjp.variadic:
+                shares += _variadic(node, vjp, g, saved, active)
+            elif parent in active:
+                if vjp.names:
+                    share = vjp.rule(g, *vjp.pick(saved), **_named(node, vjp))
+                else:
+                    share = vjp.rule(g, *vjp.pick(saved))
                 if share.shape != parent.shape or share.dtype is not parent.dtype:
                     share = _fit(share, parent)
                 shares.append((parent, share))
     except Exception as error:
-        error.add_note(f"raised by the derivative of {node!r}, whose operands are {parents!r}")
+        error.add_note(f"raised by the derivative of {node!r}, whose operands are {node.parents!r}")
         raise
     return shares
+
+
+def _variadic(node: Node, vjp: VJP, g: Array, saved: Any, active: set[Node]) -> list[tuple[Node, Array]]:
+    """The shares of the parents behind ``*arrays``: one rule yields all of them."""
+    assert node.primitive is not None
+    parents = node.parents[len(node.primitive.arguments) - 1 :]
+    wrt = tuple(i for i, parent in enumerate(parents) if parent in active)
+    shares = vjp.rule(g, *vjp.pick(saved), **_named(node, vjp, wrt)) if wrt else ()
+    return [(parents[i], _fit(share, parents[i])) for i, share in zip(wrt, shares, strict=True)]
 
 
 def _fit(g: Array, node: Node) -> Array:
@@ -62,7 +68,9 @@ def _fit(g: Array, node: Node) -> Array:
     The adjoint of broadcasting is the sum over the axes that it stretched; the adjoint of that sum is broadcasting.
     """
     shape = node.shape
-    if g.shape != shape:
+    if g.shape == () and isinstance(g, np.ndarray | np.generic):
+        g = np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape))  # np.broadcast_to, at a tenth of its price
+    elif g.shape != shape:
         extra = g.ndim - len(shape)
         stretched = [i for i in range(g.ndim) if i < extra or (shape[i - extra] == 1 and g.shape[i] != 1)]
         if stretched:
@@ -74,13 +82,8 @@ def _fit(g: Array, node: Node) -> Array:
     return g if g.dtype == node.dtype else g.astype(node.dtype)
 
 
-_NOTHING: dict[str, Any] = {}
-
-
 def _named(node: Node, vjp: VJP, wrt: tuple[int, ...] = ()) -> dict[str, Any]:
     """What a rule asked for by keyword: metadata, shapes, positions."""
-    if not vjp.names:
-        return _NOTHING
     primitive, parents = node.primitive, node.parents
     assert primitive is not None
     named: dict[str, Any] = {}

@@ -13,17 +13,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.grad_mode import is_grad_enabled
-from tinygrad_np.graph import Node, leaf
+from tinygrad_np.graph import MANY, ONE, Node, leaf
 from tinygrad_np.mutation import tick
 from tinygrad_np.primitive import Primitive
 
 __all__ = ["Recorded", "apply", "operator", "wrap"]
-
-#: Python's scalars are weak (NEP 50): they take the dtype of what they meet, so they stay as they are.
-SCALARS = frozenset({float, int, bool, complex})
-_NOTHING: dict[str, Any] = {}
-_new, _ndarray = object.__new__, np.ndarray
-
 
 class Recorded:
     """An array and its place in the graph: what :class:`tinygrad_np.Tensor` is to this module."""
@@ -38,6 +32,11 @@ class Recorded:
         Result = cls
 
 
+#: Python's scalars are weak (NEP 50): they take the dtype of what they meet, so they stay as they are.
+SCALARS = frozenset({float, int, bool, complex})
+_OPERANDS = (Recorded, np.ndarray, np.generic, list, tuple, float, int, complex)
+_NOTHING: dict[str, Any] = {}
+_new, _ndarray = object.__new__, np.ndarray
 Result: type[Any] = Recorded  # results are made of this class: Tensor
 
 
@@ -57,9 +56,14 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
     TypeError, ValueError, IndexError
         What NumPy raises for such operands, with a message that names the operation and all operands.
     """
-    arrays = [
-        arg._data if isinstance(arg, Recorded) else arg if arg.__class__ in SCALARS else np.asarray(arg) for arg in args
-    ]
+    arrays, wrt = [], []
+    for i, arg in enumerate(args):
+        if isinstance(arg, Recorded):
+            arrays.append(arg._data)
+            if arg._node is not None and arg._node.requires_grad:
+                wrt.append(i)
+        else:
+            arrays.append(arg if arg.__class__ in SCALARS else np.asarray(arg))
     try:
         out = primitive.forward(*arrays, **metadata)
     except (TypeError, ValueError, IndexError) as error:
@@ -68,29 +72,26 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
         out = np.asarray(out)
     tensor = _new(Result)
     tensor._data, tensor._node = out, None
-    if primitive.differentiable and out.dtype.kind in "fc" and is_grad_enabled():
-        wrt = tuple(
-            [i for i, arg in enumerate(args) if isinstance(arg, Recorded) and arg._node and arg._node.requires_grad]
-        )
-        if wrt:
-            tensor._node = _node(primitive, wrt, args, arrays, out, metadata)
+    if wrt and primitive.differentiable and out.dtype.kind in "fc" and is_grad_enabled():
+        tensor._node = _record(primitive, tuple(wrt), args, arrays, out, metadata)
     return tensor
 
 
-def _node(
-    primitive: Primitive, wrt: tuple[int, ...], args: tuple[Any, ...], arrays: list[Any], out: Any, metadata: Any
+def _record(
+    primitive: Primitive, wrt: tuple[int, ...], args: Any, arrays: list[Any], out: Any, metadata: dict[str, Any]
 ) -> Node:
-    node = Node()
+    node: Node = _new(Node)
     node.primitive, node.metadata = primitive, metadata
-    node.parents = tuple(map(_parent, args))
-    if primitive.variadic:
-        fixed = len(primitive.arguments) - 1
-        arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
-        args = (*args[:fixed], args[fixed:])
-    kept = primitive.keeper(wrt)(((*arrays, out, None)))
-    node.saved = tuple(
-        out if array is out else _private(array, args[slot]) for slot, array in zip(primitive.slots, kept, strict=True)
-    )
+    parents = tuple(map(_parent, args))
+    node.first, node.second = (parents[0], ONE) if len(parents) == 1 else parents if len(parents) == 2 else (parents, MANY)
+    if primitive.slots:
+        arrays = list(map(_private, arrays, args)) if any(arg.__class__ is not Result for arg in args) else arrays
+        if primitive.variadic:
+            fixed = len(primitive.arguments) - 1
+            arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
+        node.saved = primitive.keeper(wrt)((*arrays, out, None))
+    else:
+        node.saved = ()
     node.shape, node.dtype, node.requires_grad = out.shape, out.dtype, True
     node.order, node.grad, node.name = tick(), None, None
     return node
@@ -106,12 +107,10 @@ def _parent(arg: Any) -> Any:
 
 
 def _private(array: Any, arg: Any) -> Any:
-    """An array to save. One that the caller may still write to is copied: what is saved must not change."""
-    if isinstance(array, tuple):
-        return tuple(map(_private, array, arg))
-    if isinstance(array, np.ndarray) and not isinstance(arg, Recorded) and np.may_share_memory(array, arg):
-        return array.copy()
-    return array
+    """An operand that may be saved. An array that the caller can still write to is copied: saved values must not rot."""
+    if isinstance(arg, Recorded | list | tuple | np.generic) or arg.__class__ in SCALARS:
+        return array
+    return array.copy()
 
 
 def operator(primitive: Primitive) -> Callable[..., Any]:
@@ -135,9 +134,9 @@ def _unary(primitive: Primitive) -> Callable[[Any], Any]:
         tensor._data = out
         if records and parent is not None and parent.requires_grad and is_grad_enabled():
             tensor._node = node = _new(Node)
-            node.primitive, node.parents, node.metadata = primitive, (parent,), _NOTHING
+            node.primitive, node.first, node.second, node.metadata = primitive, parent, ONE, _NOTHING
             node.saved = keep((a, out, None)) if saves else ()
-            node.shape, node.dtype, node.requires_grad = out.shape, out.dtype, True
+            node.shape, node.dtype, node.requires_grad = parent.shape, out.dtype, True
             node.order, node.grad, node.name = tick(), None, None
         else:
             tensor._node = None
@@ -159,7 +158,7 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
         elif x.__class__ in SCALARS:
             a = x_parent = x
         else:
-            return _any_operands(primitive, x, y)
+            return _other_operands(primitive, x, y)
         if y.__class__ is Result:
             b, y_parent = y._data, y._node
             if y_parent is not None and y_parent.requires_grad:
@@ -167,7 +166,7 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
         elif y.__class__ in SCALARS:
             b = y_parent = y
         else:
-            return _any_operands(primitive, x, y)
+            return _other_operands(primitive, x, y)
         try:
             out = forward(a, b)
         except (TypeError, ValueError) as error:
@@ -182,9 +181,11 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
             elif y_parent is None:
                 y_parent = _parent(y)
             tensor._node = node = _new(Node)
-            node.primitive, node.parents, node.metadata = primitive, (x_parent, y_parent), _NOTHING
+            node.primitive, node.first, node.second, node.metadata = primitive, x_parent, y_parent, _NOTHING
             node.saved = keep[wrt]((a, b, out, None)) if saves else ()  # type: ignore[misc]
-            node.shape, node.dtype, node.requires_grad = out.shape, out.dtype, True
+            shape, known = out.shape, (x_parent if wrt != 2 else y_parent).shape
+            node.shape = known if shape == known else shape  # one tuple for many nodes
+            node.dtype, node.requires_grad = out.dtype, True
             node.order, node.grad, node.name = tick(), None, None
         else:
             tensor._node = None
@@ -193,11 +194,10 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
     return binary
 
 
-def _any_operands(primitive: Primitive, x: Any, y: Any) -> Any:
-    for operand in (x, y):
-        if not isinstance(operand, Recorded | np.ndarray | np.generic | list | tuple | float | int | complex):
-            return NotImplemented  # let the other operand have its try
-    return apply(primitive, (x, y))
+def _other_operands(primitive: Primitive, x: Any, y: Any) -> Any:
+    if isinstance(x, _OPERANDS) and isinstance(y, _OPERANDS):
+        return apply(primitive, (x, y))
+    return NotImplemented  # let the other operand have its try
 
 
 def explained(primitive: Primitive, arrays: list[Any], metadata: dict[str, Any], error: Exception) -> Exception:

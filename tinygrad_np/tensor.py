@@ -220,19 +220,18 @@ class Tensor(Recorded):
                 "backward: this tensor does not require a gradient; was it computed from a Tensor with "
                 "requires_grad=True, outside of no_grad() and without .detach()?"
             )
-        if gradient is None:
-            if self.size != 1:
-                raise RuntimeError(
-                    f"backward: the gradient of a scalar can be computed, but this tensor has shape {self.shape}; "
-                    f"reduce it first (.sum(), .mean()), or pass gradient=, of the same shape"
-                )
-            gradient = 1
-        g = seed(self, gradient, "backward: gradient", create_graph)
-        with enable_grad():
-            found = backpropagate(
-                self.node, g, retain_graph=create_graph if retain_graph is None else retain_graph,
-                lift=wrap if create_graph else None,
-            )  # fmt: skip
+        if gradient is None and self.size != 1:
+            raise RuntimeError(
+                f"backward: the gradient of a scalar can be computed, but this tensor has shape {self.shape}; "
+                f"reduce it first (.sum(), .mean()), or pass gradient=, of the same shape"
+            )
+        g = seed(self, 1.0 if gradient is None else gradient, "backward: gradient", create_graph)
+        retain_graph = create_graph if retain_graph is None else retain_graph
+        if create_graph:
+            with enable_grad():
+                found = backpropagate({self.node: g}, retain_graph=retain_graph, lift=wrap)
+        else:
+            found = backpropagate({self.node: g}, retain_graph=retain_graph)
         for target, grad in found.items():
             target.grad = grad if target.grad is None else target.grad + grad
 
@@ -471,8 +470,10 @@ def seed(tensor: Tensor, cotangent: Any, what: str, as_tensor: bool) -> Any:
     ValueError
         If its shape is another one.
     """
-    if np.ndim(cotangent) == 0:
-        cotangent = np.full(tensor.shape, cotangent, tensor.dtype) if not isinstance(cotangent, Tensor) else cotangent
+    if cotangent.__class__ is float:
+        ones = np.empty(tensor.shape, tensor.dtype)
+        ones[...] = cotangent
+        return wrap(ones) if as_tensor else ones
     cotangent = cotangent if isinstance(cotangent, Tensor) else Tensor(cotangent)
     if cotangent.shape != tensor.shape:
         raise ValueError(f"{what} has shape {cotangent.shape}, but the tensor has shape {tensor.shape}")

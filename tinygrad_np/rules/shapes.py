@@ -17,6 +17,12 @@ def astype(a: Any, *, dtype: Any) -> Any:
     return a.astype(dtype)
 
 
+@primitive(a=lambda g: g)
+def alias(a: Any) -> Any:
+    """The same value as a variable of its own: transforms differentiate with respect to it."""
+    return a
+
+
 @primitive(np.copy, a=lambda g: g)
 def copy(a: Any) -> Any:
     """Copy."""
