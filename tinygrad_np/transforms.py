@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf, walk
+from tinygrad_np.mutation import tick
 from tinygrad_np.record import apply, wrap
 from tinygrad_np.rules import shapes
 from tinygrad_np.tensor import Tensor, seed
@@ -35,6 +36,7 @@ class _Trace:
         self.name = name
         leaves, self.rebuild = flatten(args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in numbers))
         self.recorded_outside = is_grad_enabled()
+        start = tick()
         with enable_grad():
             self.variables = [_variable(array, name) for array in leaves]
             chosen = self.rebuild(self.variables)
@@ -49,9 +51,8 @@ class _Trace:
                 )
         self.nodes = [variable.node for variable in self.variables]
         live = [output.node for output in self.outputs if output.requires_grad]
-        own = set(self.nodes)
-        outside = any(node.primitive is None and node not in own for node in walk(*live, constants=False))
-        self.create_graph = self.recorded_outside and outside
+        outside = any(node.primitive is None and node.order < start for node in walk(*live, constants=False))
+        self.create_graph = self.recorded_outside and outside  # somebody may differentiate what is returned
 
     def scalar(self, transform: str) -> Tensor:
         """Return the only result, which must be a scalar."""
