@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         return _into(out, apply(primitive, arrays, metadata), function)
     if function in constant:
         return _tensors(function(*_bare(args), **_bare(kwargs)))
-    _missing(_name(function))
+    raise _missing(_name(function))
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -63,7 +63,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
     (out,) = kwargs.pop("out", (None,))
     if method == "__call__":
         if ufunc not in table:
-            _missing(_name(ufunc))
+            raise _missing(_name(ufunc))
         return _into(out, apply(table[ufunc], args, _supported(ufunc, (), kwargs)), ufunc)
     if method == "reduce" and ufunc in _REDUCTIONS:
         array, *axis = args
@@ -75,7 +75,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
     if method == "outer":
         x, y = args
         return call_ufunc(ufunc, "__call__", (np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y), kwargs)
-    _missing(f"np.{ufunc.__name__}.{method}")
+    raise _missing(f"np.{ufunc.__name__}.{method}")
 
 
 def _bound(
@@ -143,8 +143,8 @@ def _name(function: Function) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
-def _missing(name: str) -> NoReturn:
-    raise NotImplementedError(
+def _missing(name: str) -> NotImplementedError:
+    return NotImplementedError(
         f"{name} has no entry in the table of derivatives, so it does not take Tensors. If no gradient is needed "
         f"through it, pass t.detach().numpy(); to give it a derivative, see tinygrad_np.primitive.define"
     )

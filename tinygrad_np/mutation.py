@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,12 @@ def note(*arrays: np.ndarray[Any, Any], by: str) -> None:
     global _latest
     when, where = tick(), f"{by} at {user_line()}"
     for array in map(_owner, arrays):
-        _changes[id(array)] = (weakref.ref(array, lambda _, key=id(array): _changes.pop(key, None)), when, where)
+        _changes[id(array)] = (weakref.ref(array, partial(_forget, id(array))), when, where)
     _latest = when
+
+
+def _forget(key: int, _: weakref.ref[Any]) -> None:
+    _changes.pop(key, None)  # the buffer is gone, and its id may be given to another
 
 
 def check(node: Node) -> None:
@@ -52,16 +57,18 @@ def check(node: Node) -> None:
     RuntimeError
         Naming the operation, the array, and the line that changed it.
     """
-    assert node.primitive is not None
-    names = (*node.primitive.arguments, "out")
-    for slot, saved in zip(node.primitive.slots, node.saved or (), strict=True):
-        for array in saved if isinstance(saved, tuple) else (saved,):
-            change = _changes.get(id(_owner(array)))
-            if change is not None and change[0]() is _owner(array) and change[1] > node.order:
-                source = node if names[slot] == "out" else node.parents[slot] if not node.primitive.variadic else None
-                label = repr(source.name) if source is not None and source.name else f"of shape {array.shape}"
+    primitive = node.primitive
+    if primitive is None or node.saved is None:
+        return
+    names = (*primitive.arguments, "out")
+    for slot, saved in zip(primitive.slots, node.saved, strict=True):
+        for i, array in enumerate(saved if isinstance(saved, tuple) else (saved,)):
+            reference, when, where = _changes.get(id(_owner(array)), (None, 0, ""))
+            if when > node.order and reference is not None and reference() is _owner(array):
+                source = node if slot == len(primitive.arguments) else node.parents[slot + i]
+                label = repr(source.name) if source.name else f"of shape {array.shape}"
                 raise RuntimeError(
-                    f"the derivative of {node.primitive.name!r} needs its {names[slot]!r} (tensor {label}), but {change[2]} "
+                    f"the derivative of {primitive.name!r} needs its {names[slot]!r} (tensor {label}), but {where} "
                     f"changed it in place after the forward pass; call backward before that, or compute the loss again"
                 )
 

@@ -8,7 +8,7 @@ same records.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from tinygrad_np.grad_mode import is_grad_enabled
 from tinygrad_np.graph import MANY, ONE, Node, leaf
 from tinygrad_np.mutation import tick
 from tinygrad_np.primitive import Primitive
+
+if TYPE_CHECKING:
+    from tinygrad_np.tensor import Tensor
 
 __all__ = ["Recorded", "apply", "operator", "wrap"]
 
@@ -40,15 +43,15 @@ _new, _ndarray = object.__new__, np.ndarray
 Result: type[Any] = Recorded  # results are made of this class: Tensor
 
 
-def wrap(array: Any, node: Node | None = None) -> Any:
+def wrap(array: Any, node: Node | None = None) -> Tensor:
     """Return a Tensor of an array that nobody will write to, without copying it."""
-    tensor = _new(Result)
+    tensor: Tensor = _new(Result)
     tensor._data = array if array.__class__ is _ndarray else np.asarray(array)
     tensor._node = node
     return tensor
 
 
-def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] = _NOTHING) -> Any:
+def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] = _NOTHING) -> Tensor:
     """Compute ``primitive.forward(*args, **metadata)`` on Tensors and arrays, and record it where a gradient is wanted.
 
     Raises
@@ -56,7 +59,8 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
     TypeError, ValueError, IndexError
         What NumPy raises for such operands, with a message that names the operation and all operands.
     """
-    arrays, wrt = [], []
+    arrays: list[Any] = []
+    wrt = []
     for i, arg in enumerate(args):
         if isinstance(arg, Recorded):
             arrays.append(arg._data)
@@ -70,7 +74,7 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
         raise explained(primitive, arrays, metadata, error) from None
     if out.__class__ is not _ndarray:
         out = np.asarray(out)
-    tensor = _new(Result)
+    tensor: Tensor = _new(Result)
     tensor._data, tensor._node = out, None
     if wrt and primitive.differentiable and out.dtype.kind in "fc" and is_grad_enabled():
         tensor._node = _record(primitive, tuple(wrt), args, arrays, out, metadata)
@@ -83,9 +87,10 @@ def _record(
     node: Node = _new(Node)
     node.primitive, node.metadata = primitive, metadata
     parents = tuple(map(_parent, args))
-    node.first, node.second = (parents[0], ONE) if len(parents) == 1 else parents if len(parents) == 2 else (parents, MANY)
+    one_or_two = (*parents, ONE) if len(parents) == 1 else parents
+    node.first, node.second = one_or_two if len(one_or_two) == 2 else (parents, MANY)
     if primitive.slots:
-        arrays = list(map(_private, arrays, args)) if any(arg.__class__ is not Result for arg in args) else arrays
+        arrays = list(map(_private, arrays, args))
         if primitive.variadic:
             fixed = len(primitive.arguments) - 1
             arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
@@ -107,22 +112,22 @@ def _parent(arg: Any) -> Any:
 
 
 def _private(array: Any, arg: Any) -> Any:
-    """An operand that may be saved. An array that the caller can still write to is copied: saved values must not rot."""
+    """An operand that may be saved: copied, if the caller could still write to it, for saved values must not rot."""
     if isinstance(arg, Recorded | list | tuple | np.generic) or arg.__class__ in SCALARS:
         return array
     return array.copy()
 
 
-def operator(primitive: Primitive) -> Callable[..., Any]:
+def operator(primitive: Primitive) -> Callable[..., Tensor]:
     """Return the fast path of an elementwise operation with one or two operands."""
     return _unary(primitive) if len(primitive.arguments) == 1 else _binary(primitive)
 
 
-def _unary(primitive: Primitive) -> Callable[[Any], Any]:
+def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
     forward, keep = primitive.forward, primitive.keeper((0,))
     records, saves = primitive.differentiable, bool(primitive.slots)
 
-    def unary(x: Any) -> Any:
+    def unary(x: Any) -> Tensor:
         a, parent = x._data, x._node
         try:
             out = forward(a)
@@ -130,7 +135,7 @@ def _unary(primitive: Primitive) -> Callable[[Any], Any]:
             raise explained(primitive, [a], _NOTHING, error) from None
         if out.__class__ is not _ndarray:
             out = np.asarray(out)
-        tensor = _new(Result)
+        tensor: Tensor = _new(Result)
         tensor._data = out
         if records and parent is not None and parent.requires_grad and is_grad_enabled():
             tensor._node = node = _new(Node)
@@ -145,11 +150,11 @@ def _unary(primitive: Primitive) -> Callable[[Any], Any]:
     return unary
 
 
-def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
+def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
     forward, records, saves = primitive.forward, primitive.differentiable, bool(primitive.slots)
     keep = (None, primitive.keeper((0,)), primitive.keeper((1,)), primitive.keeper((0, 1)))
 
-    def binary(x: Any, y: Any) -> Any:
+    def binary(x: Any, y: Any) -> Tensor:
         wrt = 0  # bit 0: the derivative for x is wanted; bit 1: that for y
         if x.__class__ is Result:
             a, x_parent = x._data, x._node
@@ -158,7 +163,7 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
         elif x.__class__ in SCALARS:
             a = x_parent = x
         else:
-            return _other_operands(primitive, x, y)
+            return _other_operands(primitive, x, y)  # type: ignore[no-any-return]
         if y.__class__ is Result:
             b, y_parent = y._data, y._node
             if y_parent is not None and y_parent.requires_grad:
@@ -166,14 +171,14 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
         elif y.__class__ in SCALARS:
             b = y_parent = y
         else:
-            return _other_operands(primitive, x, y)
+            return _other_operands(primitive, x, y)  # type: ignore[no-any-return]
         try:
             out = forward(a, b)
         except (TypeError, ValueError) as error:
             raise explained(primitive, [a, b], _NOTHING, error) from None
         if out.__class__ is not _ndarray:
             out = np.asarray(out)
-        tensor = _new(Result)
+        tensor: Tensor = _new(Result)
         tensor._data = out
         if wrt and records and is_grad_enabled():
             if x_parent is None:

@@ -49,11 +49,15 @@ def _method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The method of ndarray that does what a NumPy function does."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return call(function, (self, *args), kwargs)  # type: ignore[no-any-return]
+        result: Tensor = call(function, (self, *args), kwargs)
+        return result
 
     method.__name__ = function.__name__
     method.__doc__ = f"The same as :func:`numpy.{function.__name__}`."
     return method
+
+
+_EASY_POWERS = {exponent: operator(table[f]) for exponent, f in {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}.items()}
 
 
 class Tensor(Recorded):
@@ -103,7 +107,8 @@ class Tensor(Recorded):
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
-        return self._data.shape
+        shape: tuple[int, ...] = self._data.shape
+        return shape
 
     @property
     def ndim(self) -> int:
@@ -118,7 +123,8 @@ class Tensor(Recorded):
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""
-        return self._data.dtype
+        dtype: np.dtype[Any] = self._data.dtype
+        return dtype
 
     @property
     def itemsize(self) -> int:
@@ -168,8 +174,12 @@ class Tensor(Recorded):
     @property
     def grad(self) -> Tensor | None:
         """The accumulated gradient, of the dtype and shape of the tensor; ``None`` before ``backward``."""
-        grad = None if self._node is None else self._node.grad
-        return wrap(grad) if isinstance(grad, np.ndarray) else grad
+        if self._node is None:
+            return None
+        grad = self._node.grad
+        if isinstance(grad, np.ndarray):
+            grad = self._node.grad = wrap(grad)  # one Tensor from now on, so that t.grad[i] = v is not lost
+        return grad
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -233,7 +243,10 @@ class Tensor(Recorded):
         else:
             found = backpropagate({self.node: g}, retain_graph=retain_graph)
         for target, grad in found.items():
-            target.grad = grad if target.grad is None else target.grad + grad
+            if target.grad is not None:
+                target.grad = target.grad + grad
+            else:  # a Tensor of its own: the same one may have come to several targets, or be the caller's
+                target.grad = wrap(grad._data, grad._node) if create_graph else grad
 
     def retain_grad(self) -> None:
         """Ask for ``.grad`` of a result, too: from now on ``backward`` adds to it as it does for leaves."""
@@ -315,12 +328,12 @@ class Tensor(Recorded):
         return f"Tensor({values}, dtype={self.dtype}{label}{made})"
 
     def __copy__(self) -> Tensor:
-        return self.detach() if not self.is_leaf else self.__deepcopy__({})
+        return self.__deepcopy__({}) if self.is_leaf else wrap(self._data, self._node)  # type: ignore[no-any-return]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """Copy the value and the gradient; the copy is a leaf, and keeps no graph alive."""
         twin = Tensor(self._data, self.requires_grad, name=self.name)
-        twin.grad = None if self.grad is None else self.grad.detach()
+        twin.grad = None if self.grad is None else self.grad.detach().copy()
         memo[id(self)] = twin
         return twin
 
@@ -371,8 +384,8 @@ class Tensor(Recorded):
 
     def transpose(self, *axes: Any) -> Tensor:
         """Permute the axes; without arguments, reverse them."""
-        axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        return apply(shapes.transpose, (self,), {"axes": axes})
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        return apply(shapes.transpose, (self,), {"axes": order})
 
     @property
     def T(self) -> Tensor:
@@ -388,11 +401,11 @@ class Tensor(Recorded):
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """Sum over axes."""
-        return apply(table[np.sum], (self,), {"axis": axis, "keepdims": keepdims})  # type: ignore[no-any-return]
+        return apply(table[np.sum], (self,), {"axis": axis, "keepdims": keepdims})
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """Arithmetic mean over axes."""
-        return apply(table[np.mean], (self,), {"axis": axis, "keepdims": keepdims})  # type: ignore[no-any-return]
+        return apply(table[np.mean], (self,), {"axis": axis, "keepdims": keepdims})
 
     def flatten(self) -> Tensor:
         """Arrange in one dimension."""
@@ -431,17 +444,16 @@ class Tensor(Recorded):
     __or__, __ror__, __ior__ = _operator(np.bitwise_or), _reflected(np.bitwise_or), _in_place(np.bitwise_or)
     __xor__, __rxor__, __ixor__ = _operator(np.bitwise_xor), _reflected(np.bitwise_xor), _in_place(np.bitwise_xor)
     __lt__, __le__, __gt__ = _operator(np.less), _operator(np.less_equal), _operator(np.greater)
-    __ge__, __ne__ = _operator(np.greater_equal), _operator(np.not_equal)
-    __eq__ = _operator(np.equal)
+    __ge__ = _operator(np.greater_equal)
+    __eq__, __ne__ = _operator(np.equal), _operator(np.not_equal)  # type: ignore[assignment]
     __rpow__ = _reflected(np.power)
     __neg__, __pos__ = operator(table[np.negative]), operator(table[np.positive])
     __abs__, __invert__ = operator(table[np.absolute]), operator(table[np.invert])
     _power = _operator(np.power)
-    _small_powers = {2: operator(table[np.square]), 0.5: operator(table[np.sqrt]), -1: operator(table[np.reciprocal])}
 
     def __pow__(self, exponent: Any) -> Tensor:
-        if exponent.__class__ in (int, float) and exponent in self._small_powers and self._data.dtype.kind in "fc":
-            return self._small_powers[exponent](self)  # as ndarray does: far faster than the general power
+        if exponent.__class__ in (int, float) and exponent in _EASY_POWERS and self._data.dtype.kind in "fc":
+            return _EASY_POWERS[exponent](self)  # as ndarray does: far faster than the general power
         return self._power(exponent)
 
     def __ipow__(self, exponent: Any) -> Tensor:

@@ -40,7 +40,8 @@ class _Trace:
         with enable_grad():
             self.variables = [_variable(array, name) for array in leaves]
             chosen = self.rebuild(self.variables)
-            replaced = dict(zip([i % len(args) for i in numbers], [chosen] if isinstance(argnums, int) else chosen))
+            chosen = [chosen] if isinstance(argnums, int) else chosen
+            replaced = {i % len(args): argument for i, argument in zip(numbers, chosen, strict=True)}
             self.value = function(*(replaced.get(i, arg) for i, arg in enumerate(args)), **kwargs)
         self.outputs, self.rebuild_outputs = flatten(self.value)
         for output in self.outputs:
@@ -87,18 +88,18 @@ class _Trace:
 def _variable(value: Any, name: str) -> Tensor:
     """A Tensor to differentiate with respect to, with a node of its own."""
     if isinstance(value, Tensor) and value.requires_grad:
-        return apply(shapes.alias, (value,))  # type: ignore[no-any-return]
+        return apply(shapes.alias, (value,))
     tensor = value.detach() if isinstance(value, Tensor) else Tensor(value)
     if tensor.dtype.kind not in "fc":
         raise TypeError(
             f"{name} is to be differentiated with respect to floating-point numbers, but one argument is of dtype "
             f"{tensor.dtype}; write 3.0 for 3, or choose others by argnums="
         )
-    return wrap(tensor._data, leaf(tensor._data, True))  # type: ignore[no-any-return]
+    return wrap(tensor._data, leaf(tensor._data, True))
 
 
 def _tensor(array: Any) -> Tensor:
-    return array if isinstance(array, Tensor) else wrap(array)  # type: ignore[no-any-return]
+    return array if isinstance(array, Tensor) else wrap(array)
 
 
 def value_and_grad(function: Function, argnums: Argnums = 0) -> Function:
@@ -190,7 +191,8 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
         create = trace.create_graph or (
             is_grad_enabled() and any(isinstance(g, Tensor) and g.requires_grad for g in leaves)
         )
-        return trace.rebuild(trace.pull_back(leaves, create, retain_graph=True))  # type: ignore[no-any-return]
+        found: tuple[Any, ...] = trace.rebuild(trace.pull_back(leaves, create, retain_graph=True))
+        return found
 
     return trace.result(trace.value), pullback
 
@@ -260,7 +262,8 @@ def hvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...])
             raise ValueError(f"{len(gradients)} arrays to differentiate by, but {len(directions)} tangents")
         return sum(np.sum(g * v) for g, v in zip(gradients, directions, strict=True))
 
-    return grad(slope, everything)(*primals)  # type: ignore[no-any-return]
+    products: tuple[Any, ...] = grad(slope, everything)(*primals)
+    return products
 
 
 def jacobian(function: Function, argnums: Argnums = 0) -> Function:
@@ -290,16 +293,17 @@ def jacobian(function: Function, argnums: Argnums = 0) -> Function:
                 cotangents = [np.zeros(other.shape, other.dtype) for other in trace.outputs]
                 cotangents[k].reshape(-1)[i] = 1
                 rows.append(trace.pull_back(cotangents, trace.create_graph, retain_graph=True))
-            columns = [
-                np.stack(column).reshape(output.shape + variable.shape)
-                if column
-                else wrap(np.zeros(output.shape + variable.shape, variable.dtype))
-                for variable, column in zip(trace.variables, zip(*rows, strict=True) if rows else [()] * len(trace.nodes))
-            ]
-            blocks.append(trace.rebuild(columns))
+            columns = [[row[j] for row in rows] for j in range(len(trace.variables))]
+            blocks.append(trace.rebuild([_block(output, x, c) for x, c in zip(trace.variables, columns, strict=True)]))
         return trace.rebuild_outputs(blocks)
 
     return transformed
+
+
+def _block(output: Tensor, variable: Tensor, rows: list[Tensor]) -> Tensor:
+    """The derivatives of one result by one argument, from those of each element of the result."""
+    shape = output.shape + variable.shape
+    return apply(shapes.stack, tuple(rows)).reshape(shape) if rows else wrap(np.zeros(shape, variable.dtype))
 
 
 def hessian(function: Function, argnums: Argnums = 0) -> Function:

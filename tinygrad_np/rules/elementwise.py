@@ -140,6 +140,7 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
     return clip(a, least if low is None else low, most if high is None else high)
 
 
+_ufunc: np.ufunc
 # Piecewise constant: there is nothing to differentiate, so the result does not require a gradient.
 for _ufunc in (
     np.floor, np.ceil, np.trunc, np.rint, np.sign, np.signbit, np.spacing, np.isnan, np.isinf, np.isfinite,

@@ -27,9 +27,10 @@ ARRAY = _Placeholder.ARRAY
 def split_index(index: Any) -> tuple[tuple[Any, ...], list[Any]]:
     """Return the static part of an index, with :data:`ARRAY` in the place of each array, and the arrays."""
     parts = index if isinstance(index, tuple) else (index,)
-    static, arrays = [], []
+    static: list[Any] = []
+    arrays = []
     for part in parts:
-        if part is None or part is Ellipsis or isinstance(part, int | slice) and not isinstance(part, bool):
+        if part is None or part is Ellipsis or (isinstance(part, int | slice) and not isinstance(part, bool)):
             static.append(part)
         else:
             static.append(ARRAY)

@@ -140,9 +140,12 @@ _LABELS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def _from_sublists(operands: Sequence[Any]) -> tuple[str, list[Any]]:
     """``einsum(a, [0, 1], b, [1, 2], [0, 2])`` says the same as ``einsum("ab,bc->ac", a, b)``."""
     *pairs, output = operands if len(operands) % 2 else (*operands, None)
-    spell = lambda sublist: "".join("..." if i is Ellipsis else _LABELS[i] for i in sublist)  # noqa: E731
-    inputs = ",".join(map(spell, pairs[1::2]))
-    return inputs if output is None else f"{inputs}->{spell(output)}", list(pairs[::2])
+    inputs = ",".join(map(_spelled, pairs[1::2]))
+    return inputs if output is None else f"{inputs}->{_spelled(output)}", list(pairs[::2])
+
+
+def _spelled(sublist: Sequence[Any]) -> str:
+    return "".join("..." if i is Ellipsis else _LABELS[i] for i in sublist)
 
 
 def _diagonal(term: str, a: Any) -> tuple[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from tinygrad_np.primitive import nondifferentiable, primitive
 from tinygrad_np.rules.elementwise import quotient
 
-Axis = int | tuple[int, ...] | None
+Axis = Any  # int, tuple of int, or None for all axes
 
 
 def unreduce(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
@@ -22,7 +21,7 @@ def unreduce(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
     return g.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
-def _axes(shape: tuple[int, ...], axis: Axis) -> Iterable[int]:
+def _axes(shape: tuple[int, ...], axis: Axis) -> Any:
     return range(len(shape)) if axis is None else (axis,) if isinstance(axis, int | np.integer) else axis
 
 
@@ -48,8 +47,8 @@ def mean(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
 def _share_among_ties(g: Any, a: Any, out: Any, axis: Axis, keepdims: bool) -> Any:
     """The extremum's cotangent, in equal shares to all elements that attain it (a NaN attains it)."""
     out = unreduce(out, a.shape, axis, keepdims)
-    ties = (a == out) | (a != a)
-    count = np.add.reduce(ties, axis=axis, keepdims=True, dtype=g.dtype)
+    ties = ((a == out) | (a != a)).astype(g.dtype)
+    count = np.add.reduce(ties, axis=axis, keepdims=True)
     return unreduce(g, a.shape, axis, keepdims) * (ties / count)
 
 
