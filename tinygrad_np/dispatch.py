@@ -60,10 +60,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
     """Call ``ufunc`` itself, or its method ``reduce`` or ``outer``. See :func:`call`."""
     if method == "__call__" and ufunc in _OPERATORS and not kwargs:
         return _OPERATORS[ufunc](*args)
-    (out,) = kwargs.pop("out", (None,))
-    if method == "__call__":
-        if ufunc not in table:
-            raise _missing(_name(ufunc))
+    out, *_ = kwargs.pop("out", (None,))
+    if method == "__call__" and ufunc in composites:
+        return composites[ufunc](*args, **_supported(ufunc, (), kwargs))
+    if method == "__call__" and ufunc in table:
         return _into(out, apply(table[ufunc], args, _supported(ufunc, (), kwargs)), ufunc)
     if method == "reduce" and ufunc in _REDUCTIONS:
         array, *axis = args
@@ -75,7 +75,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
     if method == "outer":
         x, y = args
         return call_ufunc(ufunc, "__call__", (np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y), kwargs)
-    raise _missing(f"np.{ufunc.__name__}.{method}")
+    raise _missing(f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}")
 
 
 def _bound(
@@ -110,7 +110,10 @@ def _into(out: Any, result: Any, function: Function) -> Any:
     if out is None:
         return result
     if not isinstance(out, Recorded):
-        raise TypeError(f"{_name(function)}(): out= must be a Tensor here: an ndarray would lose the gradient")
+        raise TypeError(
+            f"{_name(function)}() would write a Tensor into an ndarray (out=, or a += t), which loses the gradient; "
+            f"write a = a + t, or let out= be a Tensor"
+        )
     return out._rebind(result, f"{_name(function)}(out=...)")  # type: ignore[attr-defined]
 
 

@@ -122,6 +122,19 @@ def _least(a: Any) -> float:
     return float(np.finfo(a.dtype).min)  # instead of -inf, since -inf - -inf is NaN
 
 
+@composite(np.divmod)
+def divmod(x1: Any, x2: Any, /) -> Any:
+    """Quotient and remainder of a division towards minus infinity."""
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+
+
+@composite(np.modf)
+def modf(x: Any, /) -> Any:
+    """Fractional and integral part, both with the sign of ``x``."""
+    integral = np.trunc(x)
+    return np.copysign(np.where(np.isinf(x), 0, x - integral), x), integral
+
+
 @primitive(
     np.clip,
     a=lambda g, a, a_min, a_max: g * ((a >= a_min) & (a <= a_max)),

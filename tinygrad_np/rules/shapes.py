@@ -248,15 +248,19 @@ def pad(array: Any, *, pad_width: tuple[tuple[int, int], ...], constant_values: 
 
 
 @composite(np.pad)
-def _pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
+def _pad(
+    array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0, reflect_type: str = "even"
+) -> Any:
     if isinstance(pad_width, dict):
         pad_width = [pad_width.get(i, pad_width.get(i - array.ndim, 0)) for i in range(array.ndim)]
         pad_width = [(width, width) if np.ndim(width) == 0 else width for width in pad_width]
     widths = tuple((int(b), int(a)) for b, a in np.broadcast_to(np.asarray(pad_width, dtype=int), (array.ndim, 2)))
     if mode == "constant":
-        return pad(array, pad_width=widths, **options)
-    if mode not in {"edge", "reflect", "symmetric", "wrap"} or options.get("reflect_type", "even") != "even":
-        raise NotImplementedError(f"pad of a Tensor with mode={mode!r} {options or ''}; np.concatenate can build it")
+        return pad(array, pad_width=widths, constant_values=constant_values)
+    if mode not in {"edge", "reflect", "symmetric", "wrap"} or reflect_type != "even":
+        raise NotImplementedError(
+            f"pad with mode={mode!r}, reflect_type={reflect_type!r} has no derivative here; np.concatenate can build it"
+        )
     for axis, width in enumerate(widths):  # these modes only copy elements: pad their positions, and take
         if width != (0, 0):
             array = np.take(array, np.pad(np.arange(array.shape[axis]), width, mode), axis)
