@@ -79,6 +79,8 @@ def _fit(g: Array, node: Node) -> Array:
             g = g.reshape(g.shape[extra:])
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
+    if g.dtype.kind == "c" and node.dtype.kind == "f":
+        g = g.real  # the derivative by a real number: what an imaginary step would change does not count
     return g if g.dtype == node.dtype else g.astype(node.dtype)
 
 

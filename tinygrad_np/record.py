@@ -7,7 +7,7 @@ same records.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +16,12 @@ from tinygrad_np.grad_mode import is_grad_enabled
 from tinygrad_np.graph import MANY, ONE, Node, leaf
 from tinygrad_np.mutation import tick
 from tinygrad_np.primitive import Primitive
+from tinygrad_np.rules.parts import part
 
 if TYPE_CHECKING:
     from tinygrad_np.tensor import Tensor
 
-__all__ = ["Recorded", "apply", "operator", "wrap"]
+__all__ = ["Recorded", "apply", "lift", "operator", "wrap"]
 
 class Recorded:
     """An array and its place in the graph: what :class:`tinygrad_np.Tensor` is to this module."""
@@ -51,7 +52,7 @@ def wrap(array: Any, node: Node | None = None) -> Tensor:
     return tensor
 
 
-def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] = _NOTHING) -> Tensor:
+def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] = _NOTHING) -> Any:
     """Compute ``primitive.forward(*args, **metadata)`` on Tensors and arrays, and record it where a gradient is wanted.
 
     Raises
@@ -72,13 +73,46 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
         out = primitive.forward(*arrays, **metadata)
     except (TypeError, ValueError, IndexError) as error:
         raise explained(primitive, arrays, metadata, error) from None
+    if isinstance(out, tuple):
+        return _several(primitive, wrt, args, arrays, out, metadata)
     if out.__class__ is not _ndarray:
         out = np.asarray(out)
     tensor: Tensor = _new(Result)
     tensor._data, tensor._node = out, None
     if wrt and primitive.differentiable and out.dtype.kind in "fc" and is_grad_enabled():
         tensor._node = _record(primitive, tuple(wrt), args, arrays, out, metadata)
+        tensor._node.shape, tensor._node.dtype = out.shape, out.dtype
     return tensor
+
+
+def _several(primitive: Primitive, wrt: list[int], args: Any, arrays: list[Any], out: Any, metadata: Any) -> Any:
+    """The results of an operation that has several, in the type of tuple that NumPy returns."""
+    results = [np.asarray(o) for o in out]
+    tensors = [wrap(o) for o in results]
+    if wrt and primitive.differentiable and is_grad_enabled():
+        whole = _record(primitive, tuple(wrt), args, arrays, tuple(results), metadata)
+        whole.shape = whole.dtype = None  # type: ignore[assignment]
+        for i, tensor in enumerate(tensors):
+            if tensor.dtype.kind in "fc":
+                tensor._node = _part_node(whole, i, results)
+    return type(out)(*tensors) if hasattr(out, "_fields") else tuple(tensors)
+
+
+def lift(array: Any, node: Node) -> Any:
+    """Return a saved array as the Tensor that it was: what makes a backward pass itself recordable."""
+    if isinstance(array, tuple):  # the results of an operation that has several
+        return tuple(wrap(a, _part_node(node, i, array)) for i, a in enumerate(array))
+    return wrap(array, node)
+
+
+def _part_node(whole: Node, index: int, results: Sequence[Any]) -> Node:
+    """Return the node of one of the results of ``whole``."""
+    node: Node = _new(Node)
+    node.primitive, node.metadata, node.saved = part, {"index": index, "count": len(results)}, ()
+    node.first, node.second = whole, ONE
+    node.shape, node.dtype, node.requires_grad = results[index].shape, results[index].dtype, True
+    node.order, node.grad, node.name = tick(), None, None
+    return node
 
 
 def _record(
@@ -97,8 +131,7 @@ def _record(
         node.saved = primitive.keeper(wrt)((*arrays, out, None))
     else:
         node.saved = ()
-    node.shape, node.dtype, node.requires_grad = out.shape, out.dtype, True
-    node.order, node.grad, node.name = tick(), None, None
+    node.requires_grad, node.order, node.grad, node.name = True, tick(), None, None
     return node
 
 

@@ -18,10 +18,10 @@ from tinygrad_np.dispatch import call, call_ufunc
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf
 from tinygrad_np.primitive import table
-from tinygrad_np.record import Recorded, apply, operator, wrap
+from tinygrad_np.record import Recorded, apply, lift, operator, wrap
 from tinygrad_np.rules import indexing, shapes
 
-__all__ = ["Tensor", "seed"]
+__all__ = ["Tensor", "conjugated", "seed"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -230,19 +230,24 @@ class Tensor(Recorded):
                 "backward: this tensor does not require a gradient; was it computed from a Tensor with "
                 "requires_grad=True, outside of no_grad() and without .detach()?"
             )
+        if gradient is None and self.dtype.kind == "c":
+            raise RuntimeError(
+                "backward: a loss is a real number, but this tensor is complex; take .real, np.abs(), or pass gradient="
+            )
         if gradient is None and self.size != 1:
             raise RuntimeError(
                 f"backward: the gradient of a scalar can be computed, but this tensor has shape {self.shape}; "
                 f"reduce it first (.sum(), .mean()), or pass gradient=, of the same shape"
             )
-        g = seed(self, 1.0 if gradient is None else gradient, "backward: gradient", create_graph)
+        g = conjugated(seed(self, 1.0 if gradient is None else gradient, "backward: gradient", create_graph))
         retain_graph = create_graph if retain_graph is None else retain_graph
         if create_graph:
             with enable_grad():
-                found = backpropagate({self.node: g}, retain_graph=retain_graph, lift=wrap)
+                found = backpropagate({self.node: g}, retain_graph=retain_graph, lift=lift)
         else:
             found = backpropagate({self.node: g}, retain_graph=retain_graph)
         for target, grad in found.items():
+            grad = conjugated(grad)
             if target.grad is not None:
                 target.grad = target.grad + grad
             else:  # a Tensor of its own: the same one may have come to several targets, or be the caller's
@@ -368,6 +373,16 @@ class Tensor(Recorded):
             self._data, self._node = result._data, result._node
         return self
 
+    @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return call(np.real, (self,), {})
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part."""
+        return call(np.imag, (self,), {})
+
     # --- methods, as ndarray has them -------------------------------------------------------------------------------
     def astype(self, dtype: Any) -> Tensor:
         """Convert to another dtype."""
@@ -430,6 +445,7 @@ class Tensor(Recorded):
     clip = _method(np.clip)
     round = _method(np.round)
     dot = _method(np.dot)
+    conj = conjugate = _method(np.conj)
 
     # --- operators --------------------------------------------------------------------------------------------------
     __add__, __radd__, __iadd__ = _operator(np.add), _reflected(np.add), _in_place(np.add)
@@ -492,6 +508,15 @@ def seed(tensor: Tensor, cotangent: Any, what: str, as_tensor: bool) -> Any:
     if cotangent.dtype != tensor.dtype:
         cotangent = cotangent.astype(tensor.dtype)
     return cotangent if as_tensor else cotangent._data
+
+
+def conjugated(g: Any) -> Any:
+    """Return what users see for what the rules see, or the reverse.
+
+    The rules compute ``dL/dx - i dL/dy`` of a number ``x + iy``, for then the chain rule of analytic functions holds as
+    it stands: ``g * f'(z)``. Users get its conjugate, the direction of steepest ascent, as in PyTorch.
+    """
+    return np.conj(g) if g.dtype.kind == "c" else g
 
 
 def _check_differentiable(dtype: np.dtype[Any]) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf, walk
 from tinygrad_np.mutation import tick
-from tinygrad_np.record import apply, wrap
+from tinygrad_np.record import apply, lift, wrap
 from tinygrad_np.rules import shapes
-from tinygrad_np.tensor import Tensor, seed
+from tinygrad_np.tensor import Tensor, conjugated, seed
 from tinygrad_np.tree import flatten, tree_map
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -56,29 +56,37 @@ class _Trace:
         self.create_graph = self.recorded_outside and outside  # somebody may differentiate what is returned
 
     def scalar(self, transform: str) -> Tensor:
-        """Return the only result, which must be a scalar."""
+        """Return the only result, which must be a real scalar."""
         if not isinstance(self.value, Tensor) or self.value.size != 1:
             what = f"a Tensor of shape {self.value.shape}" if isinstance(self.value, Tensor) else "several"
             raise TypeError(
                 f"{transform} differentiates functions with a scalar result, but {self.name} returned {what}; "
                 f"reduce it (.sum(), .mean()), or use jacobian or vjp"
             )
+        if self.value.dtype.kind == "c":
+            raise TypeError(
+                f"{transform} differentiates real functions, but {self.name} returned a complex number; "
+                f"take .real or np.abs(), or use vjp"
+            )
         return self.value
 
-    def pull_back(self, cotangents: list[Any], create_graph: bool, retain_graph: bool) -> list[Tensor]:
+    def pull_back(
+        self, cotangents: list[Any], create_graph: bool, retain_graph: bool, ends: Callable[[Any], Any] = conjugated
+    ) -> list[Tensor]:
         """Return the cotangents of the variables, given those of the results."""
         seeds: dict[Node, Any] = {}
         for output, cotangent in zip(self.outputs, cotangents, strict=True):
             if output.requires_grad:
-                g = seed(output, cotangent, f"the cotangent of {self.name}", create_graph)
+                g = ends(seed(output, cotangent, f"the cotangent of {self.name}", create_graph))
                 seeds[output.node] = seeds[output.node] + g if output.node in seeds else g
         with enable_grad():
             found = backpropagate(
-                seeds, self.nodes, retain_graph=retain_graph or create_graph, lift=wrap if create_graph else None
+                seeds, self.nodes, retain_graph=retain_graph or create_graph, lift=lift if create_graph else None
             )
-        return [
-            _tensor(found[node]) if node in found else wrap(np.zeros(node.shape, node.dtype)) for node in self.nodes
-        ]
+            return [
+                _tensor(ends(found[node])) if node in found else wrap(np.zeros(node.shape, node.dtype))
+                for node in self.nodes
+            ]
 
     def result(self, value: Any) -> Any:
         """Results as the caller gets them: recorded only if something outside of the function is."""
@@ -222,7 +230,7 @@ def jvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...])
     if len(directions) != len(trace.variables):
         raise ValueError(f"{len(trace.variables)} arrays to differentiate by, but {len(directions)} tangents")
     dummies = [Tensor(np.ones(output.shape, output.dtype), requires_grad=True) for output in trace.outputs]
-    pulled = trace.pull_back(dummies, create_graph=True, retain_graph=True)
+    pulled = trace.pull_back(dummies, create_graph=True, retain_graph=True, ends=lambda g: g)
     create = trace.recorded_outside and (
         trace.create_graph or any(isinstance(v, Tensor) and v.requires_grad for v in directions)
     )
@@ -231,7 +239,7 @@ def jvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...])
     }
     nodes = [dummy.node for dummy in dummies]
     with enable_grad():
-        found = backpropagate(seeds, nodes, lift=wrap if create else None)
+        found = backpropagate(seeds, nodes, lift=lift if create else None)
     products = [_tensor(found[node]) if node in found else wrap(np.zeros(node.shape, node.dtype)) for node in nodes]
     return trace.result(trace.value), trace.rebuild_outputs(products)
 

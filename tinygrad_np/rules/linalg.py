@@ -47,7 +47,8 @@ def dot(a: Any, b: Any, out: None = None) -> Any:
 @composite(np.vdot)
 def vdot(a: Any, b: Any, /) -> Any:
     """Dot product of two arrays, flattened."""
-    return np.matmul(np.ravel(a), np.ravel(b))
+    a = np.ravel(a)
+    return np.matmul(np.conj(a) if a.dtype.kind == "c" else a, np.ravel(b))
 
 
 @composite(np.inner)
@@ -158,7 +159,7 @@ def _diagonal(term: str, a: Any) -> tuple[str, Any]:
 
 @primitive(
     x=lambda g, x, out, axis, keepdims: quotient(
-        unreduce(g, x.shape, axis, keepdims) * x, unreduce(out, x.shape, axis, keepdims)
+        unreduce(g, x.shape, axis, keepdims) * np.conj(x), unreduce(out, x.shape, axis, keepdims)
     )
 )
 def norm(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:

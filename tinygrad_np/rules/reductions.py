@@ -101,7 +101,7 @@ def _deviation(a: Any, axis: Axis) -> Any:
 @primitive(
     np.var,
     a=lambda g, a, axis, ddof, keepdims: (
-        unreduce(g, a.shape, axis, keepdims) * _deviation(a, axis) * (2 / (_count(a.shape, axis) - ddof))
+        unreduce(g, a.shape, axis, keepdims) * np.conj(_deviation(a, axis)) * (2 / (_count(a.shape, axis) - ddof))
     ),
 )
 def var(a: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
@@ -112,7 +112,7 @@ def var(a: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -
 @primitive(
     np.std,
     a=lambda g, a, out, axis, ddof, keepdims: quotient(
-        unreduce(g, a.shape, axis, keepdims) * _deviation(a, axis),
+        unreduce(g, a.shape, axis, keepdims) * np.conj(_deviation(a, axis)),
         unreduce(out, a.shape, axis, keepdims) * (_count(a.shape, axis) - ddof),
     ),
 )

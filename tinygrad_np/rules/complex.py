@@ -1,0 +1,44 @@
+"""Complex numbers: the operations that are not analytic.
+
+A cotangent is ``dL/dx - i dL/dy`` inside of the engine (see :func:`tinygrad_np.tensor.conjugated`), so analytic
+functions need no conjugates in their rules; only what takes a number apart is special.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np.primitive import composite, nondifferentiable, primitive
+
+
+@primitive(np.real, val=lambda g: g)
+def real(val: Any) -> Any:
+    """Real part."""
+    return np.real(val)
+
+
+@primitive(np.imag, val=lambda g: g * -1j)
+def imag(val: Any) -> Any:
+    """Imaginary part."""
+    return np.imag(val)
+
+
+@composite(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    """Argument, counted from the positive real axis."""
+    radians = np.arctan2(np.imag(z), np.real(z))
+    return np.degrees(radians) if deg else radians
+
+
+@composite(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """Real part, where the imaginary parts are all but zero."""
+    if a.dtype.kind != "c":
+        return a
+    limit = tol if tol <= 1 else tol * np.finfo(a.dtype).eps
+    return np.real(a) if np.all(np.absolute(np.imag(a)) < limit) else a
+
+
+nondifferentiable(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj)
