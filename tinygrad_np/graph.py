@@ -151,7 +151,7 @@ def backpropagate(
         if g is None:
             continue
         if node in wanted:
-            result[node] = g if lift else np.asarray(g) if node in owned else np.array(g)
+            result[node] = g if lift or node in owned else g.copy()
         if node.primitive is None:
             continue
         if node.order < changed:

@@ -21,7 +21,7 @@ from tinygrad_np.rules.parts import part
 if TYPE_CHECKING:
     from tinygrad_np.tensor import Tensor
 
-__all__ = ["Recorded", "apply", "lift", "operator", "wrap"]
+__all__ = ["Recorded", "apply", "as_array", "lift", "operator", "wrap"]
 
 class Recorded:
     """An array and its place in the graph: what :class:`tinygrad_np.Tensor` is to this module."""
@@ -44,10 +44,17 @@ _new, _ndarray = object.__new__, np.ndarray
 Result: type[Any] = Recorded  # results are made of this class: Tensor
 
 
+def as_array(value: Any) -> Any:
+    """Return an ndarray, or the array of another library that takes part in NumPy's protocols, as CuPy's do."""
+    if isinstance(value, np.ndarray) or not hasattr(type(value), "__array_function__"):
+        return np.asarray(value)
+    return value
+
+
 def wrap(array: Any, node: Node | None = None) -> Tensor:
     """Return a Tensor of an array that nobody will write to, without copying it."""
     tensor: Tensor = _new(Result)
-    tensor._data = array if array.__class__ is _ndarray else np.asarray(array)
+    tensor._data = array if array.__class__ is _ndarray else as_array(array)
     tensor._node = node
     return tensor
 
@@ -68,7 +75,7 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
             if arg._node is not None and arg._node.requires_grad:
                 wrt.append(i)
         else:
-            arrays.append(arg if arg.__class__ in SCALARS else np.asarray(arg))
+            arrays.append(arg if arg.__class__ in SCALARS else as_array(arg))
     try:
         out = primitive.forward(*arrays, **metadata)
     except (TypeError, ValueError, IndexError) as error:
@@ -76,7 +83,7 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
     if isinstance(out, tuple):
         return _several(primitive, wrt, args, arrays, out, metadata)
     if out.__class__ is not _ndarray:
-        out = np.asarray(out)
+        out = as_array(out)
     tensor: Tensor = _new(Result)
     tensor._data, tensor._node = out, None
     if wrt and primitive.differentiable and out.dtype.kind in "fc" and is_grad_enabled():
@@ -87,7 +94,7 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
 
 def _several(primitive: Primitive, wrt: list[int], args: Any, arrays: list[Any], out: Any, metadata: Any) -> Any:
     """The results of an operation that has several, in the type of tuple that NumPy returns."""
-    results = [np.asarray(o) for o in out]
+    results = [as_array(o) for o in out]
     tensors = [wrap(o) for o in results]
     if wrt and primitive.differentiable and is_grad_enabled():
         whole = _record(primitive, tuple(wrt), args, arrays, tuple(results), metadata)
@@ -141,7 +148,7 @@ def _parent(arg: Any) -> Any:
         if arg._node is None:
             arg._node = leaf(arg._data, False)
         return arg._node
-    return arg if arg.__class__ in SCALARS else leaf(np.asarray(arg), False)
+    return arg if arg.__class__ in SCALARS else leaf(as_array(arg), False)
 
 
 def _private(array: Any, arg: Any) -> Any:
@@ -167,7 +174,7 @@ def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
         except TypeError as error:
             raise explained(primitive, [a], _NOTHING, error) from None
         if out.__class__ is not _ndarray:
-            out = np.asarray(out)
+            out = as_array(out)
         tensor: Tensor = _new(Result)
         tensor._data = out
         if records and parent is not None and parent.requires_grad and is_grad_enabled():
@@ -210,7 +217,7 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
         except (TypeError, ValueError) as error:
             raise explained(primitive, [a, b], _NOTHING, error) from None
         if out.__class__ is not _ndarray:
-            out = np.asarray(out)
+            out = as_array(out)
         tensor: Tensor = _new(Result)
         tensor._data = out
         if wrt and records and is_grad_enabled():

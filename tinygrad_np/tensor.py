@@ -18,7 +18,7 @@ from tinygrad_np.dispatch import call, call_ufunc
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf
 from tinygrad_np.primitive import table
-from tinygrad_np.record import Recorded, apply, lift, operator, wrap
+from tinygrad_np.record import Recorded, apply, as_array, lift, operator, wrap
 from tinygrad_np.rules import indexing, shapes
 
 __all__ = ["Tensor", "conjugated", "seed"]
@@ -95,7 +95,8 @@ class Tensor(Recorded):
     ) -> None:
         if isinstance(data, Tensor):
             data = data._data
-        array = np.array(data, dtype=dtype)
+        array = as_array(data)
+        array = np.array(array, dtype=dtype) if isinstance(array, np.ndarray) else array.astype(dtype or array.dtype)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but {_shortened(data)} became an array of dtype {array.dtype}")
         if requires_grad:
@@ -256,7 +257,7 @@ class Tensor(Recorded):
     def retain_grad(self) -> None:
         """Ask for ``.grad`` of a result, too: from now on ``backward`` adds to it as it does for leaves."""
         if self.node.grad is None:
-            self.node.grad = np.zeros(self.shape, self.dtype)
+            self.node.grad = np.zeros_like(self._data)
 
     def detach(self) -> Tensor:
         """Return the same value, cut off from the graph."""
@@ -499,7 +500,7 @@ def seed(tensor: Tensor, cotangent: Any, what: str, as_tensor: bool) -> Any:
         If its shape is another one.
     """
     if cotangent.__class__ is float:
-        ones = np.empty(tensor.shape, tensor.dtype)
+        ones = np.empty_like(tensor._data)
         ones[...] = cotangent
         return wrap(ones) if as_tensor else ones
     cotangent = cotangent if isinstance(cotangent, Tensor) else Tensor(cotangent)

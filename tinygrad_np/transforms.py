@@ -84,8 +84,7 @@ class _Trace:
                 seeds, self.nodes, retain_graph=retain_graph or create_graph, lift=lift if create_graph else None
             )
             return [
-                _tensor(ends(found[node])) if node in found else wrap(np.zeros(node.shape, node.dtype))
-                for node in self.nodes
+                _tensor(ends(found[x.node])) if x.node in found else wrap(np.zeros_like(x._data)) for x in self.variables
             ]
 
     def result(self, value: Any) -> Any:
@@ -229,7 +228,7 @@ def jvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...])
     directions, _ = flatten(tangents)
     if len(directions) != len(trace.variables):
         raise ValueError(f"{len(trace.variables)} arrays to differentiate by, but {len(directions)} tangents")
-    dummies = [Tensor(np.ones(output.shape, output.dtype), requires_grad=True) for output in trace.outputs]
+    dummies = [Tensor(np.ones_like(output._data), requires_grad=True) for output in trace.outputs]
     pulled = trace.pull_back(dummies, create_graph=True, retain_graph=True, ends=lambda g: g)
     create = trace.recorded_outside and (
         trace.create_graph or any(isinstance(v, Tensor) and v.requires_grad for v in directions)
@@ -237,10 +236,9 @@ def jvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...])
     seeds = {
         g.node: seed(g, v, "the tangent", create) for g, v in zip(pulled, directions, strict=True) if g.requires_grad
     }
-    nodes = [dummy.node for dummy in dummies]
     with enable_grad():
-        found = backpropagate(seeds, nodes, lift=lift if create else None)
-    products = [_tensor(found[node]) if node in found else wrap(np.zeros(node.shape, node.dtype)) for node in nodes]
+        found = backpropagate(seeds, [dummy.node for dummy in dummies], lift=lift if create else None)
+    products = [_tensor(found[u.node]) if u.node in found else wrap(np.zeros_like(u._data)) for u in dummies]
     return trace.result(trace.value), trace.rebuild_outputs(products)
 
 
