@@ -178,7 +178,7 @@ class Tensor(Recorded):
         if self._node is None:
             return None
         grad = self._node.grad
-        if isinstance(grad, np.ndarray):
+        if grad is not None and not isinstance(grad, Tensor):
             grad = self._node.grad = wrap(grad)  # one Tensor from now on, so that t.grad[i] = v is not lost
         return grad
 
