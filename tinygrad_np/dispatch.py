@@ -107,7 +107,7 @@ def _supported(function: Function, names: Iterable[str], kwargs: dict[str, Any])
 
 def _into(out: Any, result: Any, function: Function) -> Any:
     """Honour ``out=``: the Tensor given there becomes the result."""
-    if out is None:
+    if out is None or result is NotImplemented:
         return result
     if not isinstance(out, Recorded):
         raise TypeError(

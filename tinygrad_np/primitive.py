@@ -151,8 +151,8 @@ class Primitive:
         """
         for array in arrays:
             dispatch = getattr(type(array), "__primitive__", None)
-            if dispatch is not None:
-                return dispatch(self, arrays, metadata)
+            if dispatch is not None and (result := dispatch(self, arrays, metadata)) is not NotImplemented:
+                return result
         return self.forward(*arrays, **metadata)
 
     def __repr__(self) -> str:

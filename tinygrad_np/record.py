@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorded", "apply", "as_array", "lift", "operator", "wrap"]
 
+def depth(array: Any) -> float:
+    """Return how many wrappers an array is in. Among operands, the deepest one handles an operation."""
+    return getattr(array, "_depth", 0)
+
+
 class Recorded:
     """An array and its place in the graph: what :class:`tinygrad_np.Tensor` is to this module."""
 
@@ -30,6 +35,10 @@ class Recorded:
 
     _data: np.ndarray[Any, Any]
     _node: Node | None  # None: a constant that no graph has met yet
+
+    @property
+    def _depth(self) -> float:
+        return 1 + depth(self._data)
 
     def __init_subclass__(cls) -> None:
         global Result
@@ -74,8 +83,12 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
             arrays.append(arg._data)
             if arg._node is not None and arg._node.requires_grad:
                 wrt.append(i)
+        elif arg.__class__ in SCALARS:
+            arrays.append(arg)
+        elif (rank := depth(arg)) and rank > max(depth(a) for a in args if isinstance(a, Recorded)):
+            return NotImplemented  # a transform has put something around Tensors: it handles this
         else:
-            arrays.append(arg if arg.__class__ in SCALARS else as_array(arg))
+            arrays.append(as_array(arg))
     try:
         out = primitive.forward(*arrays, **metadata)
     except (TypeError, ValueError, IndexError) as error:
@@ -240,9 +253,10 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
 
 
 def _other_operands(primitive: Primitive, x: Any, y: Any) -> Any:
-    if isinstance(x, _OPERANDS) and isinstance(y, _OPERANDS):
-        return apply(primitive, (x, y))
-    return NotImplemented  # let the other operand have its try
+    for operand in (x, y):
+        if not isinstance(operand, _OPERANDS) and not hasattr(type(operand), "__array_function__"):
+            return NotImplemented  # let the other operand have its try
+    return apply(primitive, (x, y))
 
 
 def explained(primitive: Primitive, arrays: list[Any], metadata: dict[str, Any], error: Exception) -> Exception:

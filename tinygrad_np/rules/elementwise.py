@@ -21,7 +21,7 @@ from tinygrad_np.primitive import composite, define, nondifferentiable, primitiv
 def quotient(x: Any, y: Any) -> Any:
     """``x / y``, and 0 wherever ``x`` is 0, even over ``y = 0``: a zero cotangent stays zero through a pole."""
     shape = np.broadcast_shapes(np.shape(x), np.shape(y))
-    return np.divide(x, y, out=np.zeros(shape, np.result_type(x, y)), where=x != 0)
+    return np.divide(x, y, out=np.zeros_like(x, np.result_type(x, y), shape=shape), where=x != 0)
 
 
 # fmt: off

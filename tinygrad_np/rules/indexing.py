@@ -45,7 +45,7 @@ def _join(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _can_repeat(indices: tuple[Any, ...]) -> bool:
     """Whether an index may name one element twice: slices and masks never do."""
-    return any(np.asarray(i).dtype.kind in "iu" and np.size(i) > 1 for i in indices)
+    return any(np.result_type(i).kind in "iu" and np.size(i) > 1 for i in indices)
 
 
 @primitive(
@@ -63,7 +63,7 @@ def getitem(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
 )
 def scatter_add(a: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Add ``a`` into zeros of ``shape`` at ``index``; an element that is named twice gets both."""
-    out = np.zeros(shape, a.dtype)
+    out = np.zeros_like(a, shape=shape)
     if _can_repeat(indices):
         np.add.at(out, _join(index, indices), a)
     else:
