@@ -2,11 +2,11 @@
 
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled, no_grad
 from tinygrad_np.tensor import Tensor
-from tinygrad_np.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp, vmap
+from tinygrad_np.transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp, vmap
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Tensor", "__version__", "enable_grad", "grad", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "no_grad",
+    "Tensor", "__version__", "checkpoint", "enable_grad", "grad", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "no_grad",
     "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

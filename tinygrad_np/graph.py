@@ -92,14 +92,18 @@ def leaf(array: Array, requires_grad: bool, name: str | None = None) -> Node:
     return node
 
 
-def walk(*roots: Node, constants: bool = True) -> list[Node]:
+def walk(*roots: Node, constants: bool = True, since: int = 0) -> list[Node]:
     """Return the nodes that ``roots`` depend on, and ``roots``, from the newest to the oldest.
 
-    Each node comes before its parents. With ``constants=False``, only those that want a cotangent.
+    Each node comes before its parents. With ``constants=False``, only those that want a cotangent. What was made
+    before ``since`` is returned, but not looked behind.
     """
     seen, stack = set(roots), list(roots)
     while stack:
-        for parent in stack.pop().parents:
+        node = stack.pop()
+        if node.order < since:
+            continue
+        for parent in node.parents:
             if parent.__class__ is Node and (constants or parent.requires_grad) and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
@@ -112,6 +116,7 @@ def backpropagate(
     *,
     retain_graph: bool = False,
     lift: Callable[[Array, Node], Array] | None = None,
+    since: int = 0,
 ) -> dict[Node, Array]:
     """Return the cotangents of ``targets``, given those of the results: ``seeds``.
 
@@ -130,13 +135,15 @@ def backpropagate(
     lift
         Makes a Tensor of a saved array and its node. The rules then run on Tensors, so this pass is recorded,
         too, and can itself be differentiated.
+    since
+        Nodes made before this time stand for themselves: cotangents do not flow on to their parents.
 
     Raises
     ------
     RuntimeError
         If the graph was freed by an earlier pass, or a saved array was changed in place since.
     """
-    nodes = walk(*seeds, constants=False)
+    nodes = walk(*seeds, constants=False, since=since)
     if targets is None:
         wanted = {node for node in nodes if node.primitive is None or node.grad is not None}
     else:
@@ -152,7 +159,7 @@ def backpropagate(
             continue
         if node in wanted:
             result[node] = g if lift or node in owned else g.copy()
-        if node.primitive is None:
+        if node.primitive is None or node.order < since:
             continue
         if node.order < changed:
             mutation.check(node)

@@ -127,30 +127,30 @@ def lift(array: Any, node: Node) -> Any:
 
 def _part_node(whole: Node, index: int, results: Sequence[Any]) -> Node:
     """Return the node of one of the results of ``whole``."""
-    node: Node = _new(Node)
-    node.primitive, node.metadata, node.saved = part, {"index": index, "count": len(results)}, ()
-    node.first, node.second = whole, ONE
-    node.shape, node.dtype, node.requires_grad = results[index].shape, results[index].dtype, True
-    node.order, node.grad, node.name = tick(), None, None
-    return node
+    return recorded(part, [whole], results[index], {"index": index, "count": len(results)})
 
 
 def _record(
     primitive: Primitive, wrt: tuple[int, ...], args: Any, arrays: list[Any], out: Any, metadata: dict[str, Any]
 ) -> Node:
-    node: Node = _new(Node)
-    node.primitive, node.metadata = primitive, metadata
-    parents = tuple(map(_parent, args))
-    one_or_two = (*parents, ONE) if len(parents) == 1 else parents
-    node.first, node.second = one_or_two if len(one_or_two) == 2 else (parents, MANY)
+    node = recorded(primitive, list(map(_parent, args)), None, metadata)
     if primitive.slots:
         arrays = list(map(_private, arrays, args))
         if primitive.variadic:
             fixed = len(primitive.arguments) - 1
             arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
         node.saved = primitive.keeper(wrt)((*arrays, out, None))
-    else:
-        node.saved = ()
+    return node
+
+
+def recorded(primitive: Primitive, parents: list[Any], out: Any, metadata: dict[str, Any] = _NOTHING) -> Node:
+    """Return the node of an operation whose result is ``out``, with nothing saved yet."""
+    node: Node = _new(Node)
+    one_or_two = (*parents, ONE) if len(parents) == 1 else tuple(parents)
+    node.first, node.second = one_or_two if len(one_or_two) == 2 else (one_or_two, MANY)
+    node.primitive, node.metadata, node.saved = primitive, metadata, ()
+    if out is not None:
+        node.shape, node.dtype = out.shape, out.dtype
     node.requires_grad, node.order, node.grad, node.name = True, tick(), None, None
     return node
 

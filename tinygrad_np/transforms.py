@@ -16,12 +16,13 @@ from tinygrad_np.batching import Batched, active_sizes
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf, walk
 from tinygrad_np.mutation import tick
-from tinygrad_np.record import apply, as_array, depth, lift, wrap
+from tinygrad_np.primitive import primitive
+from tinygrad_np.record import apply, as_array, depth, lift, recorded, wrap
 from tinygrad_np.rules import shapes
 from tinygrad_np.tensor import Tensor, conjugated, seed
 from tinygrad_np.tree import flatten, tree_map
 
-__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp", "vmap"]
+__all__ = ["checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp", "vmap"]
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
@@ -332,6 +333,62 @@ def hessian(function: Function, argnums: Argnums = 0) -> Function:
             [2., 0.]], dtype=float64)
     """
     return jacobian(grad(function, argnums), argnums)
+
+
+def checkpoint(function: Function, rng: np.random.Generator | None = None) -> Function:
+    """Return a function that computes the same, but keeps nothing for the backward pass: it computes it again there.
+
+    The memory of a deep model becomes that of its deepest part, for the time of one more forward pass (Chen et al.,
+    2016, "Training deep nets with sublinear memory cost"). Parameters that ``function`` uses without being
+    given them get their gradients, too.
+
+    Parameters
+    ----------
+    function : callable
+        Returns a Tensor. It must compute the same when it is called again.
+    rng : Generator, optional
+        One that ``function`` draws from (dropout): it draws the same numbers again.
+
+    Examples
+    --------
+    >>> x = Tensor([0.0, 1.0], requires_grad=True)
+    >>> checkpoint(lambda x: np.sum(np.exp(np.sin(x))))(x).backward()
+    >>> x.grad
+    Tensor([1.        , 1.25338077], dtype=float64)
+    """
+
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        state = rng.bit_generator.state if rng is not None else None
+        start = tick()
+        out = function(*args, **kwargs)
+        if not isinstance(out, Tensor) or not out.requires_grad:
+            return out
+        outside = [node for node in walk(out.node, constants=False, since=start) if node.order < start]
+
+        def again(g: Any, wrt: tuple[int, ...]) -> list[Any]:
+            now = tick()
+            if rng is not None:
+                later, rng.bit_generator.state = rng.bit_generator.state, state
+            with enable_grad():
+                replay = function(*args, **kwargs)
+            if rng is not None:
+                rng.bit_generator.state = later
+            targets = [outside[i] for i in wrt]
+            lifted = isinstance(g, Tensor)
+            found = backpropagate(
+                {replay.node: g}, targets, retain_graph=lifted, lift=lift if lifted else None, since=now
+            )
+            zeros = [np.zeros(node.shape, node.dtype) for node in targets]
+            return [found.get(node, zero) for node, zero in zip(targets, zeros, strict=True)]
+
+        rule = primitive(operands=again)(_recomputed)
+        return wrap(out._data, recorded(rule, outside, out._data))
+
+    return checkpointed
+
+
+def _recomputed(*operands: Any) -> Any:
+    """What was computed, to be computed again by the derivative."""
 
 
 def vmap(function: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
