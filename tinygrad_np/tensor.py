@@ -490,6 +490,32 @@ class Tensor(Recorded):
 
     __primitive__ = staticmethod(apply)
 
+    # --- the array API standard -------------------------------------------------------------------------------------
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """Return the standard's functions on Tensors: :mod:`tinygrad_np.interop.array_api`."""
+        from tinygrad_np.interop import array_api
+
+        if api_version is not None and api_version > array_api.__array_api_version__:
+            raise ValueError(f"the array API is followed up to {array_api.__array_api_version__}, not {api_version}")
+        return array_api
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self.numpy().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._data.__dlpack_device__()  # type: ignore[return-value]
+
+    @property
+    def device(self) -> str:
+        """Where the numbers are."""
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
+        """Return the tensor itself: there is one device."""
+        if device != "cpu":
+            raise ValueError(f"Tensors are on the device 'cpu', not {device!r}")
+        return self
+
 
 def seed(tensor: Tensor, cotangent: Any, what: str, as_tensor: bool) -> Any:
     """Return the cotangent to start from: of the tensor's shape and dtype.

@@ -1,0 +1,1 @@
+"""Bridges to other libraries. Each imports the other side where it is used."""
