@@ -7,29 +7,30 @@ by its nature; any other is an error that names it. Nothing is silently turned i
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from functools import cache
+from importlib import import_module
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import Primitive, composites, constant, table
+from tinygrad_np import creation  # noqa: F401 - its functions enter the table
+from tinygrad_np.primitive import Primitive, composites, constant, refused, table
 from tinygrad_np.record import Recorded, apply, operator, wrap
-from tinygrad_np.rules.reductions import logsumexp
+from tinygrad_np.rules.ufuncs import METHODS
 
 __all__ = ["call", "call_ufunc"]
 
 Function = Callable[..., Any]
 
-#: What ``ufunc.reduce`` is called when it is a function.
-_REDUCTIONS: dict[np.ufunc, Function] = {
-    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
-    np.logical_and: np.all, np.logical_or: np.any, np.logaddexp: logsumexp,
-}  # fmt: skip
-
-
 #: The fast paths, for a call without options.
-_OPERATORS = {ufunc: operator(primitive) for ufunc, primitive in table.items() if isinstance(ufunc, np.ufunc)}
+_OPERATORS = {
+    ufunc: operator(primitive)
+    for ufunc, primitive in table.items()
+    if isinstance(ufunc, np.ufunc) and ufunc not in composites
+}
 
 
 def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -46,36 +47,40 @@ def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     out = kwargs.pop("out", None)
     if function in composites:
         composed = composites[function]
-        return _into(out, composed(*args, **_supported(function, _parameters(composed), kwargs)), function)
+        names = _parameters(composed)
+        if "kwargs" not in names:
+            kwargs = _supported(function, names, kwargs)
+        return _into(out, composed(*args, **kwargs), function)
     if function in table:
         primitive = table[function]
         arrays, metadata = _bound(primitive, function, args, kwargs)
         return _into(out, apply(primitive, arrays, metadata), function)
     if function in constant:
         return _tensors(function(*_bare(args), **_bare(kwargs)))
-    raise _missing(_name(function))
+    public = getattr(np, function.__name__, function)  # with like=, NumPy passes a function of its own
+    if public is not function and function.__module__ == "numpy":
+        return call(public, args, kwargs)
+    raise _missing(_name(function), refused.get(function))
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call ``ufunc`` itself, or its method ``reduce`` or ``outer``. See :func:`call`."""
+    """Call ``ufunc`` itself, or one of its methods. See :func:`call`."""
     if method == "__call__" and ufunc in _OPERATORS and not kwargs:
         return _OPERATORS[ufunc](*args)
-    out, *_ = kwargs.pop("out", (None,))
+    if ufunc not in table and ufunc not in composites and "scipy.special" in sys.modules:
+        import_module("tinygrad_np.rules.special")  # whoever has such a ufunc has imported SciPy, so it costs nothing
+    outs = kwargs.pop("out", (None,))
     if method == "__call__" and ufunc in composites:
-        return composites[ufunc](*args, **_supported(ufunc, (), kwargs))
+        result = composites[ufunc](*args, **_supported(ufunc, _parameters(composites[ufunc]), kwargs))
+        if isinstance(result, tuple):
+            return tuple(_into(out, part, ufunc) for out, part in zip_longest(outs, result))
+        return _into(outs[0], result, ufunc)
+    out = outs[0]
     if method == "__call__" and ufunc in table:
         return _into(out, apply(table[ufunc], args, _supported(ufunc, (), kwargs)), ufunc)
-    if method == "reduce" and ufunc in _REDUCTIONS:
-        array, *axis = args
-        kwargs = {"axis": 0, "keepdims": False} | kwargs | dict(zip(["axis"], axis, strict=False))
-        function = _REDUCTIONS[ufunc]
-        if isinstance(function, Primitive):
-            return _into(out, function(array, **_supported(ufunc, function.metadata, kwargs)), ufunc)
-        return _into(out, call(function, (array,), kwargs), ufunc)
-    if method == "outer":
-        x, y = args
-        return call_ufunc(ufunc, "__call__", (np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y), kwargs)
-    raise _missing(f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}")
+    if method in METHODS and ufunc in table:
+        return _into(out, METHODS[method](ufunc, *args, **kwargs), ufunc)
+    raise _missing(_name(ufunc) if method == "__call__" else f"{_name(ufunc)}.{method}", refused.get(ufunc))
 
 
 def _bound(
@@ -114,6 +119,7 @@ def _into(out: Any, result: Any, function: Function) -> Any:
             f"{_name(function)}() would write a Tensor into an ndarray (out=, or a += t), which loses the gradient; "
             f"write a = a + t, or let out= be a Tensor"
         )
+    result = result if isinstance(result, Recorded) else wrap(result)
     return out._rebind(result, f"{_name(function)}(out=...)")  # type: ignore[attr-defined]
 
 
@@ -130,7 +136,10 @@ def _tensors(value: Any) -> Any:
     """Replace the arrays in a result by Tensors that require no gradient."""
     if isinstance(value, np.ndarray | np.generic):
         return wrap(value)
-    return tuple(map(_tensors, value)) if isinstance(value, tuple) and type(value) is tuple else value
+    if isinstance(value, tuple | list):
+        parts = map(_tensors, value)
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return value
 
 
 @cache
@@ -142,11 +151,18 @@ def _parameters(function: Function) -> tuple[str, ...]:
 
 
 def _name(function: Function) -> str:
-    module = getattr(function, "__module__", None) or "numpy"
+    module = getattr(function, "__module__", None)
+    if module is None:  # ufuncs do not tell
+        name = function.__name__
+        homes = ("numpy", "scipy.special")
+        module = next((m for m in homes if inspect.unwrap(getattr(sys.modules.get(m), name, m)) is function), "")  # type: ignore[arg-type]
+        return f"{module.replace('numpy', 'np', 1)}.{name}".lstrip(".")
     return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
-def _missing(name: str) -> NotImplementedError:
+def _missing(name: str, reason: str | None = None) -> NotImplementedError:
+    if reason is not None:
+        return NotImplementedError(f"{name} does not take Tensors: {reason}")
     return NotImplementedError(
         f"{name} has no entry in the table of derivatives, so it does not take Tensors. If no gradient is needed "
         f"through it, pass t.detach().numpy(); to give it a derivative, see tinygrad_np.primitive.define"

@@ -80,7 +80,8 @@ class Node:
 
     def __repr__(self) -> str:
         kind = self.primitive.name if self.primitive else "leaf"
-        return f"<Node {self.order}: {self.name or kind} {self.dtype}{list(self.shape)}>"
+        value = "of several results" if self.shape is None else f"{self.dtype}{list(self.shape)}"
+        return f"<Node {self.order}: {self.name or kind} {value}>"
 
 
 def leaf(array: Array, requires_grad: bool, name: str | None = None) -> Node:

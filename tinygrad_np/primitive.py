@@ -39,7 +39,8 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "VJP", "Primitive", "composite", "composites", "constant", "define", "nondifferentiable", "primitive", "table",
+    "VJP", "Primitive", "composite", "composites", "constant", "define", "nondifferentiable", "primitive", "refuse",
+    "refused", "table",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -52,6 +53,9 @@ composites: dict[Function, Function] = {}
 
 #: NumPy functions whose results are piecewise constant, or no numbers at all.
 constant: set[Function] = set()
+
+#: NumPy functions that do not take Tensors, and why.
+refused: dict[Function, str] = {}
 
 
 class VJP:
@@ -238,3 +242,8 @@ def composite(*functions: Function) -> Callable[[Function], Function]:
 def nondifferentiable(*functions: Function) -> None:
     """Enter functions whose results have no derivative: on Tensors they just compute."""
     constant.update(functions)
+
+
+def refuse(reason: str, *functions: Function) -> None:
+    """Enter functions that do not take Tensors: the error says why, and what to do instead."""
+    refused.update(dict.fromkeys(functions, reason))

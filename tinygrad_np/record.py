@@ -265,7 +265,8 @@ def explained(primitive: Primitive, arrays: list[Any], metadata: dict[str, Any],
     operands = ", ".join(f"{n} {_described(a)}" for n, a in zip(names, arrays, strict=False))
     options = "".join(f", {key}={value!r}" for key, value in metadata.items())
     message = f"{primitive.name}({operands}{options}): {error}"
-    kind = next(k for k in (np.exceptions.AxisError, IndexError, ValueError, TypeError) if isinstance(error, k))
+    kinds = (np.linalg.LinAlgError, np.exceptions.AxisError, IndexError, ValueError, TypeError)
+    kind = next(k for k in kinds if isinstance(error, k))
     return kind(message)
 
 

@@ -9,6 +9,7 @@ Tensors have value semantics: no operation changes an array that another Tensor,
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -282,6 +283,11 @@ class Tensor(Recorded):
         return view
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if self.requires_grad and sys._getframe(1).f_globals.get("__name__", "").startswith("scipy."):
+            raise RuntimeError(
+                "this Tensor requires a gradient, but this function of SciPy turns its arguments into ndarrays, which "
+                "have none: see tinygrad_np.special, or set SCIPY_ARRAY_API=1 before SciPy is imported"
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, wraps
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -95,6 +96,8 @@ linalg, fft = _Extension(np.linalg), _Extension(np.fft)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "special":  # where SciPy looks for its own functions (SCIPY_ARRAY_API=1)
+        return import_module("tinygrad_np.special")
     found = getattr(np, name)
     if name.startswith("_") or name in _CONSTANTS or name in _DTYPES or not callable(found):
         return found

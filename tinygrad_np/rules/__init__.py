@@ -1,5 +1,38 @@
 """The table of derivatives. Importing this package fills it; each module holds one family of operations."""
 
-from tinygrad_np.rules import complex, elementwise, indexing, linalg, neural, parts, reductions, shapes
+from tinygrad_np.rules import (
+    arranging,
+    calling,
+    complex,
+    cumulative,
+    decompositions,
+    differences,
+    elementwise,
+    fft,
+    indexing,
+    inverses,
+    linalg,
+    nan,
+    neural,
+    norms,
+    options,
+    parts,
+    polynomials,
+    quantiles,
+    ranges,
+    reductions,
+    refusals,
+    selection,
+    shapes,
+    signal,
+    sorting,
+    statistics,
+    ufuncs,
+    writing,
+)
 
-__all__ = ["complex", "elementwise", "indexing", "linalg", "neural", "parts", "reductions", "shapes"]
+__all__ = [
+    "arranging", "calling", "complex", "cumulative", "decompositions", "differences", "elementwise", "fft", "indexing", "inverses",
+    "linalg", "nan", "neural", "norms", "options", "parts", "polynomials", "quantiles", "ranges", "reductions",
+    "refusals", "selection", "shapes", "signal", "sorting", "statistics", "ufuncs", "writing",
+]  # fmt: skip

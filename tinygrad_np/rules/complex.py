@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, nondifferentiable, primitive
+from tinygrad_np.primitive import composite, nondifferentiable, primitive, table
+from tinygrad_np.rules.elementwise import quotient
 
 
 @primitive(np.real, val=lambda g: g)
@@ -30,6 +31,27 @@ def angle(z: Any, deg: bool = False) -> Any:
     """Argument, counted from the positive real axis."""
     radians = np.arctan2(np.imag(z), np.real(z))
     return np.degrees(radians) if deg else radians
+
+
+def _direction_vjp(g: Any, x: Any, out: Any) -> Any:
+    """Only a step across changes the direction, the more, the closer to 0; at 0 itself take none."""
+    across = g - np.real(g * out) * np.conj(out)
+    return quotient(np.where(x == 0, 0, across), np.absolute(x))
+
+
+@primitive(x=_direction_vjp)
+def direction(x: Any) -> Any:
+    """``z / abs(z)``, which NumPy calls the sign of a complex number."""
+    return np.sign(x)
+
+
+_sign = table[np.sign]
+
+
+@composite(np.sign)
+def sign(x: Any, /) -> Any:
+    """Sign: piecewise constant on the real line, but not in the plane."""
+    return direction(x) if x.dtype.kind == "c" else _sign(x)
 
 
 @composite(np.real_if_close)

@@ -37,7 +37,7 @@ define(np.divide,       x=lambda g, y: quotient(g, y),
 define(np.positive,     x=lambda g: g)
 define(np.negative,     x=lambda g: -g)
 define(np.reciprocal,   x=lambda g, x: -quotient(g, x * x))
-define(np.absolute,     x=lambda g, x: g * np.conj(np.sign(x)))
+define(np.absolute,     x=lambda g, x: g * slope_of_size(x))
 define(np.conjugate,    x=lambda g: np.conj(g))
 define(np.fabs,         x=lambda g, x: g * np.sign(x))
 define(np.remainder,    x=lambda g: g,
@@ -111,6 +111,14 @@ where = define(np.where, condition=None,
 @composite(np.where)
 def _where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     return np.nonzero(condition) if x is None and y is None else where(condition, x, y)
+
+
+def slope_of_size(x: Any) -> Any:
+    """The derivative of ``|x|``: the sign, or the conjugate of the phase, which varies; at 0 both are 0."""
+    if x.dtype.kind != "c":
+        return np.sign(x)
+    zero = x == 0
+    return np.where(zero, 0, np.conj(x)) / np.where(zero, 1, np.absolute(x))
 
 
 def _slope_of_power(g: Any, x: Any, y: Any) -> Any:
