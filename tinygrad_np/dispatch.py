@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tinygrad_np.primitive import Primitive, composites, constant, table
 from tinygrad_np.record import Recorded, apply, operator, wrap
 from tinygrad_np.rules.reductions import logsumexp
 
-__all__ = ["call", "call_ufunc"]
+__all__ = ["call", "call_ufunc", "fast_paths"]
 
 Function = Callable[..., Any]
 
@@ -28,8 +29,8 @@ _REDUCTIONS: dict[np.ufunc, Function] = {
 }  # fmt: skip
 
 
-#: The fast paths, for a call without options.
-_OPERATORS = {ufunc: operator(primitive) for ufunc, primitive in table.items() if isinstance(ufunc, np.ufunc)}
+#: The ufuncs that are called most, for a call without options.
+fast_paths = {ufunc: operator(primitive) for ufunc, primitive in table.items() if isinstance(ufunc, np.ufunc)}
 
 
 def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -58,11 +59,11 @@ def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call ``ufunc`` itself, or its method ``reduce`` or ``outer``. See :func:`call`."""
-    if method == "__call__" and ufunc in _OPERATORS and not kwargs:
-        return _OPERATORS[ufunc](*args)
-    out, *_ = kwargs.pop("out", (None,))
-    if method == "__call__" and ufunc in composites:
-        return composites[ufunc](*args, **_supported(ufunc, (), kwargs))
+    outs = kwargs.pop("out", (None,))
+    if method == "__call__" and ufunc in composites:  # those with two results
+        results = composites[ufunc](*args, **_supported(ufunc, (), kwargs))
+        return tuple(_into(out, result, ufunc) for out, result in zip_longest(outs, results))
+    (out,) = outs
     if method == "__call__" and ufunc in table:
         return _into(out, apply(table[ufunc], args, _supported(ufunc, (), kwargs)), ufunc)
     if method == "reduce" and ufunc in _REDUCTIONS:
@@ -74,7 +75,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
         return _into(out, call(function, (array,), kwargs), ufunc)
     if method == "outer":
         x, y = args
-        return call_ufunc(ufunc, "__call__", (np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y), kwargs)
+        apart = np.reshape(x, np.shape(x) + (1,) * np.ndim(y))
+        return _into(out, call_ufunc(ufunc, "__call__", (apart, y), kwargs), ufunc)
     raise _missing(f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}")
 
 

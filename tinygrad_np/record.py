@@ -7,6 +7,7 @@ same records.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -76,16 +77,22 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
         out = np.asarray(out)
     tensor: Tensor = _new(Result)
     tensor._data, tensor._node = out, None
-    if wrt and primitive.differentiable and out.dtype.kind in "fc" and is_grad_enabled():
-        tensor._node = _record(primitive, tuple(wrt), args, arrays, out, metadata)
+    if wrt and out.dtype.kind in "fc" and is_grad_enabled():
+        keep = primitive.keeper(tuple(wrt))
+        if keep is not None:
+            tensor._node = _record(primitive, keep, args, arrays, out, metadata)
     return tensor
 
 
 def _record(
-    primitive: Primitive, wrt: tuple[int, ...], args: Any, arrays: list[Any], out: Any, metadata: dict[str, Any]
+    primitive: Primitive, keep: Callable[[Any], Any], args: Any, arrays: list[Any], out: Any, metadata: dict[str, Any]
 ) -> Node:
     node: Node = _new(Node)
     node.primitive, node.metadata = primitive, metadata
+    for value in metadata.values():
+        if isinstance(value, list | np.ndarray):  # the caller could still write to it, as to an operand
+            node.metadata = copy.deepcopy(metadata)
+            break
     parents = tuple(map(_parent, args))
     one_or_two = (*parents, ONE) if len(parents) == 1 else parents
     node.first, node.second = one_or_two if len(one_or_two) == 2 else (parents, MANY)
@@ -94,7 +101,7 @@ def _record(
         if primitive.variadic:
             fixed = len(primitive.arguments) - 1
             arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
-        node.saved = primitive.keeper(wrt)((*arrays, out, None))
+        node.saved = keep((*arrays, out, None))
     else:
         node.saved = ()
     node.shape, node.dtype, node.requires_grad = out.shape, out.dtype, True
@@ -140,7 +147,7 @@ def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
         if records and parent is not None and parent.requires_grad and is_grad_enabled():
             tensor._node = node = _new(Node)
             node.primitive, node.first, node.second, node.metadata = primitive, parent, ONE, _NOTHING
-            node.saved = keep((a, out, None)) if saves else ()
+            node.saved = keep((a, out, None)) if saves else ()  # type: ignore[misc]
             node.shape, node.dtype, node.requires_grad = parent.shape, out.dtype, True
             node.order, node.grad, node.name = tick(), None, None
         else:
@@ -151,7 +158,7 @@ def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
 
 
 def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
-    forward, records, saves = primitive.forward, primitive.differentiable, bool(primitive.slots)
+    forward, saves = primitive.forward, bool(primitive.slots)
     keep = (None, primitive.keeper((0,)), primitive.keeper((1,)), primitive.keeper((0, 1)))
 
     def binary(x: Any, y: Any) -> Tensor:
@@ -180,7 +187,7 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
             out = np.asarray(out)
         tensor: Tensor = _new(Result)
         tensor._data = out
-        if wrt and records and is_grad_enabled():
+        if wrt and keep[wrt] and is_grad_enabled():
             if x_parent is None:
                 x_parent = _parent(x)
             elif y_parent is None:

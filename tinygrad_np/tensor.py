@@ -10,11 +10,12 @@ Tensors have value semantics: no operation changes an array that another Tensor,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.dispatch import call, call_ufunc
+from tinygrad_np.dispatch import call, call_ufunc, fast_paths
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf
 from tinygrad_np.primitive import table
@@ -177,7 +178,7 @@ class Tensor(Recorded):
         if self._node is None:
             return None
         grad = self._node.grad
-        if isinstance(grad, np.ndarray):
+        if grad is not None and not isinstance(grad, Tensor):  # the sum of two 0-d arrays is a NumPy scalar
             grad = self._node.grad = wrap(grad)  # one Tensor from now on, so that t.grad[i] = v is not lost
         return grad
 
@@ -325,10 +326,11 @@ class Tensor(Recorded):
             made = ", requires_grad=True"
         label = f", name={self.name!r}" if self._node is not None and self._node.name else ""
         values = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100, edgeitems=3)
-        return f"Tensor({values}, dtype={self.dtype}{label}{made})"
+        shape = f", shape={self.shape}" if self.size == 0 and self.shape != (0,) else ""
+        return f"Tensor({values}{shape}, dtype={self.dtype}{label}{made})"
 
     def __copy__(self) -> Tensor:
-        return self.__deepcopy__({}) if self.is_leaf else wrap(self._data, self._node)  # type: ignore[no-any-return]
+        return self.__deepcopy__({}) if self.is_leaf else wrap(self._data, self._node)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """Copy the value and the gradient; the copy is a leaf, and keeps no graph alive."""
@@ -338,7 +340,7 @@ class Tensor(Recorded):
         return twin
 
     def __reduce__(self) -> Any:
-        return Tensor, (self._data, self.requires_grad), None, None, None
+        return partial(Tensor, name=self.name), (self._data, self.requires_grad)  # a leaf, as a deep copy is
 
     # --- reading and writing parts ----------------------------------------------------------------------------------
     def __getitem__(self, index: Any) -> Tensor:
@@ -462,8 +464,13 @@ class Tensor(Recorded):
     def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
         return self // other, self % other
 
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
     # --- NumPy's protocols ------------------------------------------------------------------------------------------
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if not kwargs and method == "__call__" and ufunc in fast_paths:
+            return fast_paths[ufunc](*inputs)
         return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
+from tinygrad_np.primitive import composite, define, primitive
 from tinygrad_np.rules.elementwise import quotient
 from tinygrad_np.rules.reductions import Axis, unreduce
+
+
+def as_rows(x: Any) -> Any:
+    """One matrix of all the vectors along the last axis."""
+    return x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _matmul_vjp_x(g: Any, x_shape: tuple[int, ...], y: Any) -> Any:
@@ -26,12 +32,16 @@ def _matmul_vjp_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     if len(y_shape) == 1:
         return (x.mT @ g[..., None])[..., 0]
     if len(y_shape) == 2 and x.ndim > 2:  # one matrix for the whole batch: a single large product, no sum after it
-        return x.reshape((-1, x.shape[-1])).mT @ g.reshape((-1, g.shape[-1]))
+        return as_rows(x).mT @ as_rows(g)
     return x.mT @ g
 
 
 matmul = primitive(np.matmul, x=lambda g, y, x_shape: _matmul_vjp_x(g, x_shape, y),
                               y=lambda g, x, y_shape: _matmul_vjp_y(g, x, y_shape))(np.matmul)  # fmt: skip
+
+
+vecdot = define(np.vecdot, x1=lambda g, x2: g[..., None] * x2,
+                           x2=lambda g, x1: g[..., None] * x1)  # fmt: skip
 
 
 @composite(np.dot)
@@ -131,6 +141,10 @@ def _einsum(*operands: Any, out: None = None, optimize: Any = False) -> Any:
             raise ValueError(f"einsum: {subscripts!r} gives operand {i} {len(term)} axes, but its shape is {a.shape}")
         if len(set(term)) < len(term):
             inputs[i], arrays[i] = _diagonal(term, a)
+    if len(arrays) == 1 and arrays[0].dtype.kind == "f":  # a sum and a transpose need not keep their operand
+        kept = [label for label in inputs[0] if label in output]
+        summed = np.sum(arrays[0], axis=tuple(i for i, label in enumerate(inputs[0]) if label not in output))
+        return np.transpose(summed, [kept.index(label) for label in output])
     return einsum(*arrays, subscripts=f"{','.join(inputs)}->{output}", optimize=optimize)
 
 
@@ -166,17 +180,34 @@ def norm(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     return np.linalg.norm(x, axis=axis, keepdims=keepdims)
 
 
+@primitive(
+    x=lambda g, x, out, ord, axis, keepdims: (
+        unreduce(g, x.shape, axis, keepdims)
+        * np.sign(x)
+        * np.where(x == 0, 1, quotient(np.absolute(x), unreduce(out, x.shape, axis, keepdims))) ** (ord - 1)
+    )
+)
+def norm_of_order(x: Any, *, ord: float, axis: Axis = None, keepdims: bool = False) -> Any:
+    """``sum(abs(x)**ord) ** (1/ord)``; an element that is 0 has the zero subgradient."""
+    return np.linalg.norm(x, ord, axis, keepdims)
+
+
 @composite(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
-    over = x.ndim if axis is None else np.size(axis)
-    if ord is None or (ord == 2 and over == 1) or (ord == "fro" and over == 2):
-        return norm(x, axis=axis, keepdims=keepdims)
-    if over == 1 and not isinstance(ord, str):
-        size = np.absolute(x)
-        if ord in (np.inf, -np.inf):
-            return (np.max if ord > 0 else np.min)(size, axis=axis, keepdims=keepdims)
-        if ord == 1:
-            return np.sum(size, axis=axis, keepdims=keepdims)
-        if ord != 0:
-            return np.sum(size**ord, axis=axis, keepdims=keepdims) ** (1 / ord)
-    raise NotImplementedError(f"norm of order {ord!r} over {over} axes has no derivative here yet")
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    x = x.astype(float) if x.dtype.kind in "iub" else x
+    match len(axes), ord:
+        case (_, None) | (1, 2) | (2, "fro"):
+            return norm(x, axis=axis, keepdims=keepdims)
+        case (1, np.inf):
+            return np.max(np.absolute(x), axis=axis, keepdims=keepdims)
+        case (1, _) if ord == -np.inf:
+            return np.min(np.absolute(x), axis=axis, keepdims=keepdims)
+        case (1, int() | float()) if ord:
+            return norm_of_order(x, ord=ord, axis=axis, keepdims=keepdims)
+        case (2, int() | float()) if abs(ord) in (1, np.inf):  # the largest, or smallest, sum of a column, or row
+            over, along = axes if abs(ord) == 1 else axes[::-1]
+            sums = np.sum(np.absolute(x), axis=over, keepdims=True)
+            found = (np.max if ord > 0 else np.min)(sums, axis=along, keepdims=True)
+            return found if keepdims else np.squeeze(found, axes)
+    raise NotImplementedError(f"norm of order {ord!r} over {len(axes)} axes has no derivative here yet")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitive import nondifferentiable, primitive
-from tinygrad_np.rules.elementwise import quotient
+from tinygrad_np.rules.elementwise import finite, quotient
 
 Axis = Any  # int, tuple of int, or None for all axes
 
@@ -73,7 +73,7 @@ def _products_of_others(a: Any, axis: Axis) -> Any:
     last = tuple(range(-len(tuple(_axes(a.shape, axis))), 0))
     a = np.moveaxis(a, tuple(_axes(a.shape, axis)), last)
     shape = a.shape
-    a = a.reshape((*shape[: len(shape) - len(last)], -1))
+    a = a.reshape((*shape[: len(shape) - len(last)], math.prod(shape[len(shape) - len(last) :])))
     levels = []
     while a.shape[-1] > 1:
         levels.append((a.shape[-1], a := np.concatenate([a, np.ones_like(a[..., :1])], -1) if a.shape[-1] % 2 else a))
@@ -81,7 +81,7 @@ def _products_of_others(a: Any, axis: Axis) -> Any:
     others = np.ones_like(a)
     for n, level in reversed(levels):
         children = np.stack([others * level[..., 1::2], others * level[..., 0::2]], -1)
-        others = children.reshape((*level.shape[:-1], -1))[..., :n]
+        others = children.reshape(level.shape)[..., :n]
     return np.moveaxis(others.reshape(shape), last, tuple(_axes(shape, axis)))
 
 
@@ -122,7 +122,7 @@ def std(a: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -
 
 
 @primitive(a=lambda g, a, out, axis, keepdims: (
-    unreduce(g, a.shape, axis, keepdims) * np.exp(a - unreduce(out, a.shape, axis, keepdims))
+    unreduce(g, a.shape, axis, keepdims) * np.exp(a - finite(unreduce(out, a.shape, axis, keepdims)))
 ))  # fmt: skip
 def logsumexp(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """``log(sum(exp(a)))`` without overflow: the largest element is taken out first."""
@@ -133,4 +133,4 @@ def logsumexp(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 nondifferentiable(np.argmax, np.argmin, np.argsort, np.all, np.any, np.count_nonzero, np.nonzero, np.flatnonzero)
-nondifferentiable(np.allclose, np.isclose, np.array_equal, np.array_equiv, np.searchsorted, np.unique, np.bincount)
+nondifferentiable(np.allclose, np.isclose, np.array_equal, np.array_equiv, np.searchsorted)
