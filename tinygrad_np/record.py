@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_np.grad_mode import is_grad_enabled
-from tinygrad_np.graph import MANY, ONE, Node, leaf
-from tinygrad_np.mutation import tick
+from tinygrad_np.graph import MANY, ONE, Node, leaf, tick
 from tinygrad_np.primitive import Primitive
 
 if TYPE_CHECKING:

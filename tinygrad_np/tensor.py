@@ -95,7 +95,7 @@ class Tensor(Recorded):
         self, data: Any, requires_grad: bool = False, dtype: Any = None, *, name: str | None = None
     ) -> None:
         if isinstance(data, Tensor):
-            data = data._data
+            data = data.numpy()  # complains if a gradient would be lost
         array = np.array(data, dtype=dtype)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but {_shortened(data)} became an array of dtype {array.dtype}")
@@ -221,8 +221,7 @@ class Tensor(Recorded):
         Raises
         ------
         RuntimeError
-            If nothing is recorded, the tensor is no scalar and ``gradient`` is missing, the graph was freed, or a
-            saved array was changed in place.
+            If nothing is recorded, the tensor is no scalar and ``gradient`` is missing, or the graph was freed.
         ValueError
             If the shape of ``gradient`` is not that of the tensor.
         """
@@ -373,7 +372,10 @@ class Tensor(Recorded):
     # --- methods, as ndarray has them -------------------------------------------------------------------------------
     def astype(self, dtype: Any) -> Tensor:
         """Convert to another dtype."""
-        return apply(shapes.astype, (self,), {"dtype": np.dtype(dtype)})
+        dtype = np.dtype(dtype)
+        if dtype.kind not in "biufc":
+            raise TypeError(f"a Tensor holds numbers; it cannot become {dtype}")
+        return apply(shapes.astype, (self,), {"dtype": dtype})
 
     def copy(self) -> Tensor:
         """Return a copy that is recorded as such."""

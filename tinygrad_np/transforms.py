@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
-from tinygrad_np.graph import Node, backpropagate, leaf, walk
-from tinygrad_np.mutation import tick
+from tinygrad_np.graph import Node, backpropagate, leaf, tick, walk
 from tinygrad_np.record import apply, wrap
 from tinygrad_np.rules import shapes
 from tinygrad_np.tensor import Tensor, seed
