@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.functional._operands import Array, T, known
+from tinygrad_np.graph import leaf
 from tinygrad_np.primitive import table
 from tinygrad_np.record import wrap
 from tinygrad_np.rules import neural
@@ -80,4 +81,4 @@ def dropout(x: T, p: float = 0.5, *, rng: np.random.Generator | int | None, trai
         return x
     keep = np.random.default_rng(rng).random(x.shape, dtype=np.float32) >= p
     mask = np.multiply(keep, 1 / (1 - p), dtype=np.result_type(x.dtype, 0.0))
-    return x * mask if isinstance(x, np.ndarray) else x * wrap(mask)  # nobody else has the mask: no copy
+    return x * mask if isinstance(x, np.ndarray) else x * wrap(mask, leaf(mask, False, "mask"))  # nobody else has it: no copy

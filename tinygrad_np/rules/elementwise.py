@@ -158,7 +158,7 @@ def frexp(x: Any, /) -> Any:
 
 @primitive(
     np.clip,
-    a=lambda g, a, a_min, a_max: g * ((a >= a_min) & (a <= a_max)),
+    a=lambda g, a, a_min, a_max: g * ((a >= a_min) & (a <= a_max) & (a_min < a_max)),
     a_min=lambda g, a, a_min, a_max: g * ((a < a_min) & (a_min <= a_max)),
     a_max=lambda g, a, a_min, a_max: g * (np.maximum(a, a_min) > a_max),
 )

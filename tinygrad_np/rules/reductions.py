@@ -101,7 +101,7 @@ def _deviation(a: Any, axis: Axis) -> Any:
 @primitive(
     np.var,
     a=lambda g, a, axis, ddof, keepdims: (
-        unreduce(g, a.shape, axis, keepdims) * _deviation(a, axis) * (2 / (_count(a.shape, axis) - ddof))
+        unreduce(2 * g / (_count(a.shape, axis) - ddof), a.shape, axis, keepdims) * _deviation(a, axis)
     ),
 )
 def var(a: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
@@ -128,7 +128,8 @@ def logsumexp(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """``log(sum(exp(a)))`` without overflow: the largest element is taken out first."""
     largest = np.maximum.reduce(a, axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, np.zeros_like(largest))
-    total = np.log(np.add.reduce(np.exp(a - largest), axis=axis, keepdims=True)) + largest
+    with np.errstate(divide="ignore"):  # all of them -inf
+        total = np.log(np.add.reduce(np.exp(a - largest), axis=axis, keepdims=True)) + largest
     return total if keepdims else np.squeeze(total, axis)
 
 
