@@ -21,12 +21,12 @@ from tinygrad_np.primitive import Primitive, composites, constant, refused, tabl
 from tinygrad_np.record import Recorded, apply, operator, wrap
 from tinygrad_np.rules.ufuncs import METHODS
 
-__all__ = ["call", "call_ufunc"]
+__all__ = ["call", "call_ufunc", "fast_paths"]
 
 Function = Callable[..., Any]
 
-#: The fast paths, for a call without options.
-_OPERATORS = {
+#: The ufuncs that are called most, for a call without options.
+fast_paths = {
     ufunc: operator(primitive)
     for ufunc, primitive in table.items()
     if isinstance(ufunc, np.ufunc) and ufunc not in composites
@@ -65,8 +65,6 @@ def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call ``ufunc`` itself, or one of its methods. See :func:`call`."""
-    if method == "__call__" and ufunc in _OPERATORS and not kwargs:
-        return _OPERATORS[ufunc](*args)
     if ufunc not in table and ufunc not in composites and "scipy.special" in sys.modules:
         import_module("tinygrad_np.rules.special")  # whoever has such a ufunc has imported SciPy, so it costs nothing
     outs = kwargs.pop("out", (None,))

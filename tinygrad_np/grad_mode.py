@@ -20,7 +20,9 @@ class _GradMode(ContextDecorator):
 
     enabled: bool
 
-    def __init__(self) -> None:
+    def __init__(self, *misused: Any) -> None:
+        if misused:
+            raise TypeError(f"{type(self).__name__} takes no arguments; as a decorator it is @{type(self).__name__}()")
         self._tokens: list[Token[bool]] = []
 
     def _recreate_cm(self) -> _GradMode:

@@ -11,18 +11,21 @@ search: a node is made after its parents, so numbering the nodes as they are mad
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import count
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np import mutation
 from tinygrad_np.primitive import Primitive
 from tinygrad_np.pullback import pull_back
 
-__all__ = ["Node", "backpropagate", "leaf", "walk"]
+__all__ = ["Node", "backpropagate", "leaf", "tick", "walk"]
 
 Array = Any  # an ndarray, or what takes part in NumPy's protocols: a Tensor, a CuPy array
+
+#: Numbers the nodes in the order in which they are made.
+tick = count(1).__next__
 
 #: In place of a node's second operand: there is but one, or ``first`` is the tuple of all.
 ONE, MANY = object(), object()
@@ -89,7 +92,7 @@ def leaf(array: Array, requires_grad: bool, name: str | None = None) -> Node:
     node = Node()
     node.primitive, node.first, node.second, node.metadata, node.saved = None, (), MANY, {}, ()
     node.shape, node.dtype, node.requires_grad = array.shape, array.dtype, requires_grad
-    node.order, node.grad, node.name = mutation.tick(), None, name
+    node.order, node.grad, node.name = tick(), None, name
     return node
 
 
@@ -142,7 +145,7 @@ def backpropagate(
     Raises
     ------
     RuntimeError
-        If the graph was freed by an earlier pass, or a saved array was changed in place since.
+        If the graph was freed by an earlier pass.
     """
     nodes = walk(*seeds, constants=False, since=since)
     if targets is None:
@@ -153,7 +156,6 @@ def backpropagate(
     active = set(nodes)
     cotangents, result = dict(seeds), {}
     owned: set[Node] = set()  # whose cotangent is a fresh array that nobody else holds
-    changed = mutation.latest()
     for node in nodes:
         g = cotangents.pop(node, None)
         if g is None:
@@ -162,8 +164,6 @@ def backpropagate(
             result[node] = g if lift or node in owned else g.copy()
         if node.primitive is None or node.order < since:
             continue
-        if node.order < changed:
-            mutation.check(node)
         for parent, share in pull_back(node, g, active, lift):
             known = cotangents.get(parent)
             if known is None:

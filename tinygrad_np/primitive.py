@@ -129,24 +129,26 @@ class Primitive:
         self.slots = tuple(sorted({slot for vjp in self.vjps if vjp for slot in vjp.needs}))
         for vjp in filter(None, self.vjps):
             vjp.pick = _picker([self.slots.index(slot) for slot in vjp.needs])
-        self._keepers: dict[tuple[int, ...], Callable[[Any], tuple[Any, ...]]] = {}
+        self._keepers: dict[tuple[int, ...], Callable[[Any], tuple[Any, ...]] | None] = {}
 
     @property
     def differentiable(self) -> bool:
         """Whether any argument has a rule."""
         return any(self.vjps)
 
-    def keeper(self, wrt: tuple[int, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    def keeper(self, wrt: tuple[int, ...]) -> Callable[[Any], tuple[Any, ...]] | None:
         """Return the function from ``(*arrays, out, None)`` to what a node saves that is differentiated ``wrt``.
 
         A slot that no rule of these arguments asks for holds ``None``: ``x * 2`` does not keep ``x`` alive.
+        Where none of them has a rule, there is nothing to record, and no such function: ``None``.
         """
-        keeper = self._keepers.get(wrt)
-        if keeper is None:
+        if wrt not in self._keepers:
             last = len(self.arguments) - 1
-            needed = {slot for i in wrt if (vjp := self.vjps[min(i, last)]) for slot in vjp.needs}
-            keeper = self._keepers[wrt] = _picker([slot if slot in needed else last + 2 for slot in self.slots])
-        return keeper
+            vjps = [vjp for i in wrt if (vjp := self.vjps[min(i, last)])]
+            needed = {slot for vjp in vjps for slot in vjp.needs}
+            keeper = _picker([slot if slot in needed else last + 2 for slot in self.slots])
+            self._keepers[wrt] = keeper if vjps else None
+        return self._keepers[wrt]
 
     def __call__(self, *arrays: Any, **metadata: Any) -> Any:
         """Apply to arrays or, where one of them is a Tensor, by that Tensor's own dispatch.

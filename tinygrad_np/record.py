@@ -7,14 +7,14 @@ same records.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_np.grad_mode import is_grad_enabled
-from tinygrad_np.graph import MANY, ONE, Node, leaf
-from tinygrad_np.mutation import tick
+from tinygrad_np.graph import MANY, ONE, Node, leaf, tick
 from tinygrad_np.primitive import Primitive
 from tinygrad_np.rules.parts import part
 
@@ -99,9 +99,11 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
         out = as_array(out)
     tensor: Tensor = _new(Result)
     tensor._data, tensor._node = out, None
-    if wrt and primitive.differentiable and out.dtype.kind in "fc" and is_grad_enabled():
-        tensor._node = _record(primitive, tuple(wrt), args, arrays, out, metadata)
-        tensor._node.shape, tensor._node.dtype = out.shape, out.dtype
+    if wrt and out.dtype.kind in "fc" and is_grad_enabled():
+        keep = primitive.keeper(tuple(wrt))
+        if keep is not None:
+            tensor._node = _record(primitive, keep, args, arrays, out, metadata)
+            tensor._node.shape, tensor._node.dtype = out.shape, out.dtype
     return tensor
 
 
@@ -109,8 +111,8 @@ def _several(primitive: Primitive, wrt: list[int], args: Any, arrays: list[Any],
     """The results of an operation that has several, in the type of tuple that NumPy returns."""
     results = [as_array(o) for o in out]
     tensors = [wrap(o) for o in results]
-    if wrt and primitive.differentiable and is_grad_enabled():
-        whole = _record(primitive, tuple(wrt), args, arrays, tuple(results), metadata)
+    if wrt and is_grad_enabled() and (keep := primitive.keeper(tuple(wrt))) is not None:
+        whole = _record(primitive, keep, args, arrays, tuple(results), metadata)
         whole.shape = whole.dtype = None  # type: ignore[assignment]
         for i, tensor in enumerate(tensors):
             if tensor.dtype.kind in "fc":
@@ -131,15 +133,19 @@ def _part_node(whole: Node, index: int, results: Sequence[Any]) -> Node:
 
 
 def _record(
-    primitive: Primitive, wrt: tuple[int, ...], args: Any, arrays: list[Any], out: Any, metadata: dict[str, Any]
+    primitive: Primitive, keep: Callable[[Any], Any], args: Any, arrays: list[Any], out: Any, metadata: dict[str, Any]
 ) -> Node:
+    for value in metadata.values():
+        if isinstance(value, list | np.ndarray):  # the caller could still write to it, as to an operand
+            metadata = copy.deepcopy(metadata)
+            break
     node = recorded(primitive, list(map(_parent, args)), None, metadata)
     if primitive.slots:
         arrays = list(map(_private, arrays, args))
         if primitive.variadic:
             fixed = len(primitive.arguments) - 1
             arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
-        node.saved = primitive.keeper(wrt)((*arrays, out, None))
+        node.saved = keep((*arrays, out, None))
     return node
 
 
@@ -193,7 +199,7 @@ def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
         if records and parent is not None and parent.requires_grad and is_grad_enabled():
             tensor._node = node = _new(Node)
             node.primitive, node.first, node.second, node.metadata = primitive, parent, ONE, _NOTHING
-            node.saved = keep((a, out, None)) if saves else ()
+            node.saved = keep((a, out, None)) if saves else ()  # type: ignore[misc]
             node.shape, node.dtype, node.requires_grad = parent.shape, out.dtype, True
             node.order, node.grad, node.name = tick(), None, None
         else:
@@ -204,7 +210,7 @@ def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
 
 
 def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
-    forward, records, saves = primitive.forward, primitive.differentiable, bool(primitive.slots)
+    forward, saves = primitive.forward, bool(primitive.slots)
     keep = (None, primitive.keeper((0,)), primitive.keeper((1,)), primitive.keeper((0, 1)))
 
     def binary(x: Any, y: Any) -> Tensor:
@@ -233,7 +239,7 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
             out = as_array(out)
         tensor: Tensor = _new(Result)
         tensor._data = out
-        if wrt and records and is_grad_enabled():
+        if wrt and keep[wrt] and is_grad_enabled():
             if x_parent is None:
                 x_parent = _parent(x)
             elif y_parent is None:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.dispatch import call, call_ufunc
+from tinygrad_np.dispatch import call, call_ufunc, fast_paths
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf
 from tinygrad_np.primitive import table
@@ -95,7 +96,7 @@ class Tensor(Recorded):
         self, data: Any, requires_grad: bool = False, dtype: Any = None, *, name: str | None = None
     ) -> None:
         if isinstance(data, Tensor):
-            data = data._data
+            data = data.numpy()  # complains if a gradient would be lost
         array = as_array(data)
         array = np.array(array, dtype=dtype) if isinstance(array, np.ndarray) else array.astype(dtype or array.dtype)
         if array.dtype.kind not in "biufc":
@@ -179,7 +180,7 @@ class Tensor(Recorded):
         if self._node is None:
             return None
         grad = self._node.grad
-        if grad is not None and not isinstance(grad, Tensor):
+        if grad is not None and not isinstance(grad, Tensor):  # the sum of two 0-d arrays is a NumPy scalar
             grad = self._node.grad = wrap(grad)  # one Tensor from now on, so that t.grad[i] = v is not lost
         return grad
 
@@ -222,8 +223,7 @@ class Tensor(Recorded):
         Raises
         ------
         RuntimeError
-            If nothing is recorded, the tensor is no scalar and ``gradient`` is missing, the graph was freed, or a
-            saved array was changed in place.
+            If nothing is recorded, the tensor is no scalar and ``gradient`` is missing, or the graph was freed.
         ValueError
             If the shape of ``gradient`` is not that of the tensor.
         """
@@ -337,10 +337,11 @@ class Tensor(Recorded):
             made = ", requires_grad=True"
         label = f", name={self.name!r}" if self._node is not None and self._node.name else ""
         values = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100, edgeitems=3)
-        return f"Tensor({values}, dtype={self.dtype}{label}{made})"
+        shape = f", shape={self.shape}" if self.size == 0 and self.shape != (0,) else ""
+        return f"Tensor({values}{shape}, dtype={self.dtype}{label}{made})"
 
     def __copy__(self) -> Tensor:
-        return self.__deepcopy__({}) if self.is_leaf else wrap(self._data, self._node)  # type: ignore[no-any-return]
+        return self.__deepcopy__({}) if self.is_leaf else wrap(self._data, self._node)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """Copy the value and the gradient; the copy is a leaf, and keeps no graph alive."""
@@ -350,7 +351,7 @@ class Tensor(Recorded):
         return twin
 
     def __reduce__(self) -> Any:
-        return Tensor, (self._data, self.requires_grad), None, None, None
+        return partial(Tensor, name=self.name), (self._data, self.requires_grad)  # a leaf, as a deep copy is
 
     # --- reading and writing parts ----------------------------------------------------------------------------------
     def __getitem__(self, index: Any) -> Tensor:
@@ -393,7 +394,10 @@ class Tensor(Recorded):
     # --- methods, as ndarray has them -------------------------------------------------------------------------------
     def astype(self, dtype: Any) -> Tensor:
         """Convert to another dtype."""
-        return apply(shapes.astype, (self,), {"dtype": np.dtype(dtype)})
+        dtype = np.dtype(dtype)
+        if dtype.kind not in "biufc":
+            raise TypeError(f"a Tensor holds numbers; it cannot become {dtype}")
+        return apply(shapes.astype, (self,), {"dtype": dtype})
 
     def copy(self) -> Tensor:
         """Return a copy that is recorded as such."""
@@ -485,8 +489,13 @@ class Tensor(Recorded):
     def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
         return self // other, self % other
 
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
     # --- NumPy's protocols ------------------------------------------------------------------------------------------
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if not kwargs and method == "__call__" and ufunc in fast_paths:
+            return fast_paths[ufunc](*inputs)
         return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(

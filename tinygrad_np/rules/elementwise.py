@@ -15,11 +15,14 @@ from tinygrad_np.primitive import composite, define, nondifferentiable, primitiv
 
 
 @primitive(
-    x=lambda g, y: quotient(g, y),
+    x=lambda g, x, y: quotient(np.where((x == 0) & (y == 0), 0, g), y),
     y=lambda g, y, out: -quotient(g * out, y),
 )
 def quotient(x: Any, y: Any) -> Any:
-    """``x / y``, and 0 wherever ``x`` is 0, even over ``y = 0``: a zero cotangent stays zero through a pole."""
+    """``x / y``, and 0 wherever ``x`` is 0, even over ``y = 0``: a zero cotangent stays zero through a pole.
+
+    At 0 / 0 the derivatives are 0, too: second derivatives of norms at their singular point are finite.
+    """
     shape = np.broadcast_shapes(np.shape(x), np.shape(y))
     return np.divide(x, y, out=np.zeros_like(x, np.result_type(x, y), shape=shape), where=x != 0)
 
@@ -46,14 +49,18 @@ define(np.fmod,         x=lambda g: g,
                         y=lambda g, x, y: -g * np.trunc(x / y))
 define(np.copysign,     x=lambda g, x, out: g * np.sign(x) * np.sign(out),
                         y=None)
+define(np.nextafter,    x=lambda g: g,
+                        y=None)
+define(np.ldexp,        x=lambda g, i: np.ldexp(g, i),
+                        i=None)
 define(np.hypot,        x=lambda g, x, out: quotient(g * x, out),
                         y=lambda g, y, out: quotient(g * y, out))
 
 # --- powers and roots
 define(np.power,        x=lambda g, x, y: g * _slope_of_power(g, x, y),
-                        y=lambda g, x, out: g * out * np.log(np.where(x == 0, 1, x)))
+                        y=lambda g, x, out: g * out * np.log(np.where(x == 0, np.ones_like(out), x)))
 define(np.float_power,  x=lambda g, x, y: g * _slope_of_power(g, x, y),
-                        y=lambda g, x, out: g * out * np.log(np.where(x == 0, 1, x)))
+                        y=lambda g, x, out: g * out * np.log(np.where(x == 0, np.ones_like(out), x)))
 define(np.square,       x=lambda g, x: g * 2 * x)
 define(np.sqrt,         x=lambda g, out: quotient(g, 2 * out))
 define(np.cbrt,         x=lambda g, out: quotient(g, 3 * out * out))
@@ -66,10 +73,10 @@ define(np.log,          x=lambda g, x: quotient(g, x))
 define(np.log2,         x=lambda g, x: quotient(g, x * float(np.log(2))))
 define(np.log10,        x=lambda g, x: quotient(g, x * float(np.log(10))))
 define(np.log1p,        x=lambda g, x: quotient(g, 1 + x))
-define(np.logaddexp,    x=lambda g, x, out: g * np.exp(x - np.maximum(out, _least(out))),
-                        y=lambda g, y, out: g * np.exp(y - np.maximum(out, _least(out))))
-define(np.logaddexp2,   x=lambda g, x, out: g * np.exp2(x - np.maximum(out, _least(out))),
-                        y=lambda g, y, out: g * np.exp2(y - np.maximum(out, _least(out))))
+define(np.logaddexp,    x=lambda g, x, out: g * np.exp(x - finite(out)),
+                        y=lambda g, y, out: g * np.exp(y - finite(out)))
+define(np.logaddexp2,   x=lambda g, x, out: g * np.exp2(x - finite(out)),
+                        y=lambda g, y, out: g * np.exp2(y - finite(out)))
 
 # --- trigonometry
 define(np.sin,          x=lambda g, x: g * np.cos(x))
@@ -127,8 +134,9 @@ def _slope_of_power(g: Any, x: Any, y: Any) -> Any:
     return y * np.where(pole, 1, x) ** (y - 1)
 
 
-def _least(a: Any) -> float:
-    return float(np.finfo(a.dtype).min)  # instead of -inf, since -inf - -inf is NaN
+def finite(a: Any) -> Any:
+    """``a``, but no less than the least finite number: -inf - -inf would be NaN."""
+    return np.maximum(a, float(np.finfo(a.dtype).min))
 
 
 @composite(np.divmod)
@@ -140,13 +148,25 @@ def divmod(x1: Any, x2: Any, /) -> Any:
 @composite(np.modf)
 def modf(x: Any, /) -> Any:
     """Fractional and integral part, both with the sign of ``x``."""
-    integral = np.trunc(x)
-    return np.copysign(np.where(np.isinf(x), 0, x - integral), x), integral
+    return np.fmod(np.where(np.isinf(x), 0, x), 1.0), np.trunc(x)
+
+
+@primitive(x=None)
+def exponent(x: Any) -> Any:
+    """The ``e`` of ``x = m * 2**e`` with ``1/2 <= abs(m) < 1``."""
+    return np.frexp(x)[1]
+
+
+@composite(np.frexp)
+def frexp(x: Any, /) -> Any:
+    """Mantissa and exponent: between powers of two the exponent is constant."""
+    e = exponent(x)
+    return np.ldexp(x, -e), e
 
 
 @primitive(
     np.clip,
-    a=lambda g, a, a_min, a_max: g * ((a >= a_min) & (a <= a_max)),
+    a=lambda g, a, a_min, a_max: g * ((a >= a_min) & (a <= a_max) & (a_min < a_max)),
     a_min=lambda g, a, a_min, a_max: g * ((a < a_min) & (a_min <= a_max)),
     a_max=lambda g, a, a_min, a_max: g * (np.maximum(a, a_min) > a_max),
 )
@@ -158,19 +178,27 @@ def clip(a: Any, a_min: Any, a_max: Any) -> Any:
 @composite(np.clip)
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low, high = (min if a_min is None else a_min), (max if a_max is None else a_max)
-    least, most = (-np.inf, np.inf) if a.dtype.kind == "f" else (np.iinfo(a.dtype).min, np.iinfo(a.dtype).max)
-    return clip(a, least if low is None else low, most if high is None else high)
+    dtype = np.result_type(*(operand for operand in (a, low, high) if operand is not None))
+    return clip(a, _least(dtype) if low is None else low, _most(dtype) if high is None else high)
+
+
+def _least(dtype: np.dtype[Any]) -> float:
+    return -np.inf if dtype.kind == "f" else dtype.kind != "b" and int(np.iinfo(dtype).min)
+
+
+def _most(dtype: np.dtype[Any]) -> float:
+    return np.inf if dtype.kind == "f" else dtype.kind == "b" or int(np.iinfo(dtype).max)
 
 
 _ufunc: np.ufunc
 # Piecewise constant: there is nothing to differentiate, so the result does not require a gradient.
 for _ufunc in (
     np.floor, np.ceil, np.trunc, np.rint, np.sign, np.signbit, np.spacing, np.isnan, np.isinf, np.isfinite,
-    np.logical_not, np.invert,
+    np.logical_not, np.invert, np.bitwise_count,
 ):  # fmt: skip
     define(_ufunc, x=None)
 for _ufunc in (
-    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.floor_divide, np.nextafter,
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.floor_divide,
     np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor,
     np.left_shift, np.right_shift, np.gcd, np.lcm,
 ):  # fmt: skip

@@ -94,6 +94,41 @@ def _survives(shape: tuple[int, ...], indices: tuple[Any, ...], index: tuple[Any
     return last[where] == writes
 
 
+@composite(np.full_like)
+def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", *, shape: Any = None) -> Any:
+    """Repeat a value in the shape and dtype of an array."""
+    return setitem(np.zeros_like(a, dtype, order, shape=shape), fill_value, index=(...,))
+
+
+@composite(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """How often each number from 0 on occurs, or the sum of the weights of its occurrences."""
+    n = max(minlength, int(np.max(x)) + 1 if np.size(x) else 0)
+    counted = np.ones_like(x, np.intp) if weights is None else weights * np.float64(1)  # as NumPy sums them
+    return scatter_add(counted, x, index=(ARRAY,), shape=(n,))
+
+
+@primitive(ar=None)
+def _unique(ar: Any, *, part: int, axis: int | None, equal_nan: bool) -> Any:
+    return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[part]
+
+
+@composite(np.unique)
+def unique(
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
+    axis: int | None = None, *, equal_nan: bool = True,
+) -> Any:  # fmt: skip
+    """Distinct elements, sorted: read at the first place where each occurs."""
+    index, *others = (
+        _unique(ar, part=part, axis=axis, equal_nan=equal_nan)
+        for part, wanted in enumerate((True, return_inverse, return_counts), 1)
+        if wanted
+    )
+    values = np.take(ar, index, axis)
+    found = (values, *[index] * return_index, *others)
+    return found if len(found) > 1 else values
+
+
 @composite(np.take)
 def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Any:
     """Read elements along an axis."""

@@ -60,6 +60,10 @@ matmul = primitive(np.matmul, x=lambda g, y, x_shape: _matmul_vjp_x(g, x_shape, 
                               y=lambda g, x, y_shape: _matmul_vjp_y(g, x, y_shape))(np.matmul)  # fmt: skip
 
 
+vecdot = define(np.vecdot, x1=lambda g, x2: g[..., None] * x2,
+                           x2=lambda g, x1: g[..., None] * x1)  # fmt: skip
+
+
 @composite(np.dot)
 def dot(a: Any, b: Any, out: None = None) -> Any:
     """Dot product: the last axis of ``a`` with the last but one of ``b``."""
@@ -291,6 +295,10 @@ def _einsum(*operands: Any, out: None = None, optimize: Any = False) -> Any:
             raise ValueError(f"einsum: {subscripts!r} gives operand {i} {len(term)} axes, but its shape is {a.shape}")
         if len(set(term)) < len(term):
             inputs[i], arrays[i] = _diagonal(term, a)
+    if len(arrays) == 1 and arrays[0].dtype.kind == "f":  # a sum and a transpose need not keep their operand
+        kept = [label for label in inputs[0] if label in output]
+        summed = np.sum(arrays[0], axis=tuple(i for i, label in enumerate(inputs[0]) if label not in output))
+        return np.transpose(summed, [kept.index(label) for label in output])
     return einsum(*arrays, subscripts=f"{','.join(inputs)}->{output}", optimize=optimize)
 
 

@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitive import primitive
+from tinygrad_np.rules.linalg import as_rows
 from tinygrad_np.rules.reductions import logsumexp
 
 
 def _linear_vjp_weight(g: Any, x: Any) -> Any:
     """``dW = x^T dZ``, one large product for all leading axes."""
-    if x.ndim == 2:
-        return x.mT @ g
-    m = math.prod(x.shape[:-1])
-    return x.reshape((m, x.shape[-1])).mT @ g.reshape((m, g.shape[-1]))
+    return x.mT @ g if x.ndim == 2 else as_rows(x).mT @ as_rows(g)
 
 
 @primitive(

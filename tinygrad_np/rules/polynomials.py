@@ -16,11 +16,15 @@ def _array(p: Any) -> Any:
 
 
 def _derivative(p: Any) -> Any:
-    return p[:-1] * np.arange(len(p) - 1, 0, -1).astype(p.dtype)  # which np.polyder would widen
+    return p[:-1] * np.arange(len(p) - 1, 0, -1).astype(p.dtype)  # np.polyder would widen single precision
+
+
+def _powers(x: Any, n: int) -> Any:
+    return np.reshape(x, (-1, 1)) ** np.arange(n - 1, -1, -1).astype(x.dtype)  # and so would np.vander
 
 
 @primitive(
-    p=lambda g, x, p_shape: np.matmul(np.reshape(g, -1), np.vander(np.reshape(x, -1), p_shape[0])),
+    p=lambda g, x, p_shape: np.matmul(np.reshape(g, -1), _powers(x, p_shape[0])),
     x=lambda g, p, x: g * np.polyval(_derivative(p), x),
 )
 def polyval(p: Any, x: Any) -> Any:
@@ -123,7 +127,7 @@ def poly(seq_of_zeros: Any) -> Any:
 
 
 @primitive(
-    p=lambda g, p, out: np.matmul(-quotient(g, np.polyval(_derivative(p), out)), np.vander(out, len(p))),
+    p=lambda g, p, out: np.matmul(-quotient(g, np.polyval(_derivative(p), out)), _powers(out, len(p))),
 )
 def roots(p: Any) -> Any:
     """Zeros. By the implicit function theorem, ``d root / d p[k] = -root**(n-k) / p'(root)``, if it is a simple one."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitive import nondifferentiable, primitive
-from tinygrad_np.rules.elementwise import quotient
+from tinygrad_np.rules.elementwise import finite, quotient
 
 Axis = Any  # int, tuple of int, or None for all axes
 
@@ -73,7 +73,7 @@ def _products_of_others(a: Any, axis: Axis) -> Any:
     last = tuple(range(-len(tuple(_axes(a.shape, axis))), 0))
     a = np.moveaxis(a, tuple(_axes(a.shape, axis)), last)
     shape = a.shape
-    a = a.reshape((*shape[: len(shape) - len(last)], -1))
+    a = a.reshape((*shape[: len(shape) - len(last)], math.prod(shape[len(shape) - len(last) :])))
     levels = []
     while a.shape[-1] > 1:
         levels.append((a.shape[-1], a := np.concatenate([a, np.ones_like(a[..., :1])], -1) if a.shape[-1] % 2 else a))
@@ -81,7 +81,7 @@ def _products_of_others(a: Any, axis: Axis) -> Any:
     others = np.ones_like(a)
     for n, level in reversed(levels):
         children = np.stack([others * level[..., 1::2], others * level[..., 0::2]], -1)
-        others = children.reshape((*level.shape[:-1], -1))[..., :n]
+        others = children.reshape(level.shape)[..., :n]
     return np.moveaxis(others.reshape(shape), last, tuple(_axes(shape, axis)))
 
 
@@ -101,7 +101,7 @@ def _deviation(a: Any, axis: Axis) -> Any:
 @primitive(
     np.var,
     a=lambda g, a, axis, ddof, keepdims: (
-        unreduce(g, a.shape, axis, keepdims) * np.conj(_deviation(a, axis)) * (2 / (_count(a.shape, axis) - ddof))
+        unreduce(2 * g / (_count(a.shape, axis) - ddof), a.shape, axis, keepdims) * np.conj(_deviation(a, axis))
     ),
 )
 def var(a: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
@@ -122,13 +122,14 @@ def std(a: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -
 
 
 @primitive(a=lambda g, a, out, axis, keepdims: (
-    unreduce(g, a.shape, axis, keepdims) * np.exp(a - unreduce(out, a.shape, axis, keepdims))
+    unreduce(g, a.shape, axis, keepdims) * np.exp(a - finite(unreduce(out, a.shape, axis, keepdims)))
 ))  # fmt: skip
 def logsumexp(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """``log(sum(exp(a)))`` without overflow: the largest element is taken out first."""
     largest = np.maximum.reduce(a, axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, np.zeros_like(largest))
-    total = np.log(np.add.reduce(np.exp(a - largest), axis=axis, keepdims=True)) + largest
+    with np.errstate(divide="ignore"):  # all of them -inf
+        total = np.log(np.add.reduce(np.exp(a - largest), axis=axis, keepdims=True)) + largest
     return total if keepdims else np.squeeze(total, axis)
 
 

@@ -164,6 +164,12 @@ def hstack(tup: Sequence[Any]) -> Any:
     return np.concatenate(arrays, 0 if arrays[0].ndim == 1 else 1)
 
 
+@composite(np.dstack)
+def dstack(tup: Sequence[Any]) -> Any:
+    """Join along the third axis, one-dimensional arrays as rows of a matrix."""
+    return np.concatenate([a if a.ndim > 2 else np.atleast_2d(a)[..., None] for a in tup], 2)
+
+
 @composite(np.column_stack)
 def column_stack(tup: Sequence[Any]) -> Any:
     """Join along the second axis, one-dimensional arrays as columns."""
@@ -191,6 +197,30 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
             f"np.array_split makes unequal ones"
         )
     return array_split(ary, indices_or_sections, axis)
+
+
+@composite(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along the first of two axes or more."""
+    return _split_along(0, ary, indices_or_sections, 2)
+
+
+@composite(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along the second axis; a one-dimensional array along its only one."""
+    return _split_along(min(1, ary.ndim - 1), ary, indices_or_sections, 1)
+
+
+@composite(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along the third axis."""
+    return _split_along(2, ary, indices_or_sections, 3)
+
+
+def _split_along(axis: int, ary: Any, indices_or_sections: Any, least: int) -> list[Any]:
+    if ary.ndim < least:
+        raise ValueError(f"this split needs {least} axes or more, but the shape is {ary.shape}; np.split takes axis=")
+    return split(ary, indices_or_sections, axis)
 
 
 @primitive(np.flip, m=lambda g, axis: np.flip(g, axis))
@@ -244,7 +274,7 @@ def tile(A: Any, reps: Any) -> Any:
 )
 def pad(array: Any, *, pad_width: tuple[tuple[int, int], ...], constant_values: Any = 0) -> Any:
     """Surround with a constant."""
-    return np.pad(array, pad_width, constant_values=constant_values)
+    return np.pad(array, pad_width or 0, constant_values=constant_values)  # an array without axes has no widths
 
 
 @composite(np.pad)
@@ -252,8 +282,9 @@ def _pad(
     array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0, reflect_type: str = "even"
 ) -> Any:
     if isinstance(pad_width, dict):
-        pad_width = [pad_width.get(i, pad_width.get(i - array.ndim, 0)) for i in range(array.ndim)]
-        pad_width = [(width, width) if np.ndim(width) == 0 else width for width in pad_width]
+        by_axis, pad_width = pad_width, [(0, 0)] * array.ndim
+        for axis, width in by_axis.items():
+            pad_width[axis] = (width, width) if np.ndim(width) == 0 else width
     widths = tuple((int(b), int(a)) for b, a in np.broadcast_to(np.asarray(pad_width, dtype=int), (array.ndim, 2)))
     if mode == "constant":
         return pad(array, pad_width=widths, constant_values=constant_values)
@@ -267,7 +298,7 @@ def _pad(
     return array
 
 
-nondifferentiable(np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.full_like)
-nondifferentiable(np.result_type, np.can_cast, np.broadcast_shapes, np.may_share_memory, np.shares_memory)
+nondifferentiable(np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like)
+nondifferentiable(np.result_type, np.can_cast, np.may_share_memory, np.shares_memory)
 
 

@@ -1,0 +1,83 @@
+"""The command ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.chain import chain
+from benchmarks.harness import Effort
+from benchmarks.recording import backward, record
+from benchmarks.report import Result, environment, load_average, to_json, to_markdown
+from benchmarks.startup import startup
+from benchmarks.training import Network, train
+from tinygrad_np._extras import require
+
+Workload = Callable[[Effort], Result]
+
+WORKLOADS: dict[str, Workload] = {
+    "record": partial(record, "a * b"),
+    "record-scalar": partial(record, "a * 2.0"),
+    "record-function": partial(record, "np.tanh(a)"),
+    "backward": partial(backward, 3),
+    "backward-wide": partial(backward, 10_000),
+    "chain": chain,
+    "mlp": partial(train, Network((784, 128, 64, 10), batch=64, limit=1.25)),
+    "import": startup,
+}
+
+EFFORTS = {
+    "full": Effort(rounds=301, seconds=1e-3, chain=(10_000, 100_000, 1_000_000)),
+    "quick": Effort(rounds=51, seconds=1e-3, chain=(10_000, 100_000)),
+    "smoke": Effort(rounds=1, seconds=0.0, chain=(100, 200)),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the workloads, print the report, and return 0 whatever it says: speed is no test."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Speed, as ratios measured side by side.")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="WORKLOAD", help=f"which (default: all): {', '.join(WORKLOADS)}"
+    )
+    parser.add_argument("--effort", choices=EFFORTS, default="full", help="how long to measure (default: %(default)s)")
+    parser.add_argument("--threads", type=int, metavar="N", help="limit BLAS and PyTorch to so many threads")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to a file")
+    options = parser.parse_args(argv)
+    if unknown := [name for name in options.workloads if name not in WORKLOADS]:
+        parser.error(f"no workload is called {', '.join(unknown)}; there are: {', '.join(WORKLOADS)}")
+    effort = replace(EFFORTS[options.effort], threads=options.threads)
+    results, load = [], load_average()
+    with _limited(options.threads):
+        for name in options.workloads or WORKLOADS:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            results.append((name, WORKLOADS[name](effort)))
+        facts = environment() | load
+    print(to_markdown([result for _, result in results], facts))
+    if options.json:
+        options.json.write_text(json.dumps(to_json(results, facts), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return 0
+
+
+def _limited(threads: int | None) -> AbstractContextManager[Any]:
+    """Limit the threads of BLAS, and of PyTorch where it is installed."""
+    if threads is None:
+        return nullcontext()
+    limits: AbstractContextManager[Any] = require("threadpoolctl", "bench").threadpool_limits(threads, "blas")
+    try:
+        import torch
+    except ModuleNotFoundError:
+        pass
+    else:
+        torch.set_num_threads(threads)
+    return limits
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""What recording costs on arrays so small that nothing else shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import ONE_THREAD, OURS, Contender, Effort, compare, gather
+from benchmarks.report import Goal, Result, in_words, report_times
+from tinygrad_np import Tensor
+
+__all__ = ["backward", "record"]
+
+
+def record(statement: str, effort: Effort) -> Result:
+    """One operation on 3 elements, such as ``"a * b"``; peers take part unless it calls a function of NumPy."""
+
+    def contender(make: Callable[[list[float]], Any], value: Callable[[Any], Any]) -> Contender:
+        names = {"a": make([0.1, 0.2, 0.3]), "b": make([0.4, 0.5, 0.6]), "np": np}
+        return Contender(statement, lambda: [value(eval(statement, names))], names)
+
+    def pytorch() -> Contender:
+        import torch
+
+        return contender(
+            lambda x: torch.tensor(x, dtype=torch.float64, requires_grad=True), lambda x: x.detach().numpy()
+        )
+
+    def mygrad() -> Contender:
+        import mygrad
+
+        return contender(mygrad.tensor, lambda x: x.data)
+
+    builders = {
+        "NumPy": lambda: contender(np.array, lambda x: x),
+        OURS: lambda: contender(lambda x: Tensor(x, requires_grad=True), lambda x: x.detach().numpy()),
+    }
+    contenders, missing = gather(builders | ({"PyTorch": pytorch, "MyGrad": mygrad} if "np." not in statement else {}))
+    times = compare(contenders, effort, clock=ONE_THREAD)
+    numpy, ours = times.median("NumPy"), times.median(OURS)
+    limit = 1.6 * numpy + 1e-6
+    goal = Goal(
+        f"record `{statement}`, 3 elements",
+        f"1.6 x NumPy + 1 µs = {in_words(limit)}",
+        f"{in_words(ours)} ({times.ratio(OURS, 'NumPy'):.2f} x NumPy)",
+        ours <= limit,
+    )
+    return report_times(f"Recording `{statement}` on 3 elements", times, "NumPy", [goal], missing)
+
+
+def backward(n: int, effort: Effort) -> Result:
+    """``(a * b).sum()``, forward and backward, on ``n`` elements."""
+    a, b = np.random.default_rng(0).normal(size=(2, n))
+
+    def by_hand() -> Contender:
+        def step() -> tuple[Any, Any]:
+            (a * b).sum()
+            g = np.ones(n)
+            return g * b, g * a
+
+        return Contender(step, step)
+
+    def ours() -> Contender:
+        return leaves([Tensor(v, requires_grad=True) for v in (a, b)], lambda t: t.numpy())
+
+    def pytorch() -> Contender:
+        import torch
+
+        return leaves([torch.tensor(v, requires_grad=True) for v in (a, b)], lambda t: t.numpy())
+
+    def mygrad() -> Contender:
+        import mygrad
+
+        return leaves([mygrad.tensor(v) for v in (a, b)], lambda t: t)
+
+    def leaves(tensors: list[Any], value: Callable[[Any], Any]) -> Contender:
+        x, y = tensors
+        clear = hasattr(x, "requires_grad")  # MyGrad starts anew by itself
+
+        def step() -> None:
+            if clear:
+                x.grad = y.grad = None
+            (x * y).sum().backward()
+
+        def gradients() -> list[Any]:
+            step()
+            return [value(x.grad), value(y.grad)]
+
+        return Contender(step, gradients)
+
+    def hips() -> Contender:
+        import autograd
+        import autograd.numpy as anp
+
+        step = autograd.grad(lambda v: anp.sum(v[0] * v[1]))
+        return Contender(lambda: step((a, b)), lambda: step((a, b)))
+
+    builders: Mapping[str, Callable[[], Contender]] = {
+        "NumPy by hand": by_hand, OURS: ours, "PyTorch": pytorch, "HIPS autograd": hips, "MyGrad": mygrad,
+    }  # fmt: skip
+    contenders, missing = gather(builders)
+    times = compare(contenders, effort, clock=ONE_THREAD)
+    ratio = times.ratio(OURS, "PyTorch") if "PyTorch" in contenders else None
+    goal = Goal(
+        f"`(a * b).sum()`, forward and backward, {n:,} elements",
+        "faster than PyTorch eager",
+        f"{ratio:.2f} x PyTorch" if ratio else "PyTorch is not installed",
+        ratio < 1 if ratio else None,
+    )
+    title = f"`(a * b).sum()`, forward and backward, on {n:,} elements"
+    return report_times(title, times, "NumPy by hand", [goal], missing)

@@ -1,0 +1,30 @@
+"""Make the pictures of the README: ``python docs/pictures/make.py`` (needs the extra ``train``, and Graphviz)."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tinygrad_np import Tensor, cli
+from tinygrad_np.draw import draw
+
+HERE = Path(__file__).parent
+
+
+def loss_of_the_readme() -> Tensor:
+    """The ten lines."""
+    x = Tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], name="x")
+    y = np.array([0, 1, 1])
+    w = Tensor(np.zeros((2, 2)), requires_grad=True, name="w")
+    z = x @ w
+    return np.mean(np.log(np.sum(np.exp(z), axis=1)) - z[np.arange(3), y])
+
+
+if __name__ == "__main__":
+    draw(loss_of_the_readme()).save(HERE / "loss.svg")
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        cli.main(["train", "--quiet", "--out", str(run)])
+        for name in ("cost.png", "predictions.png"):
+            shutil.copy(run / name, HERE / name)

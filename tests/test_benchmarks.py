@@ -1,0 +1,116 @@
+"""The benchmarks run, compute the same as their peers, and report what they measured. Nothing here depends on time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def checkout(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+
+
+def test_every_workload(tmp_path):
+    from benchmarks.__main__ import WORKLOADS
+
+    path = tmp_path / "results.json"
+    command = [sys.executable, "-m", "benchmarks", "--effort", "smoke", "--json", str(path)]
+    one_thread = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # others want to work, too
+    run = subprocess.run(command, cwd=ROOT, env=one_thread, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    results = json.loads(path.read_text("utf-8"))
+    assert list(results["workloads"]) == list(WORKLOADS)
+    assert {"Python", "NumPy", "BLAS"} <= set(results["environment"])
+    for result in results["workloads"].values():
+        assert result["goals"]
+        assert all(0 < seconds < 100 for seconds in result["times"].values())
+        assert result["ratios"][result["baseline"]] == 1
+        for goal in result["goals"]:
+            assert f"| {goal['what']} " in run.stdout
+        assert f"**{result['title']}**" in run.stdout
+
+
+def test_an_unknown_workload_is_named(capsys):
+    from benchmarks.__main__ import main
+
+    with pytest.raises(SystemExit):
+        main(["mpl"])
+    assert "no workload is called mpl; there are: record," in capsys.readouterr().err
+
+
+def test_contenders_that_disagree_are_not_measured():
+    from benchmarks.harness import Contender, Effort, compare
+
+    def measured():
+        raise RuntimeError("measured before it was checked")
+
+    contenders = {"one": Contender(measured, lambda: [np.ones(2)]), "two": Contender(measured, lambda: [[1, 1.1]])}
+    with pytest.raises(AssertionError, match="two does not compute what one does"):
+        compare(contenders, Effort(1, 0.0, ()))
+
+
+def test_contenders_take_turns():
+    from benchmarks.harness import Contender, Effort, measure
+
+    calls = []
+    contenders = {name: Contender(lambda name=name: calls.append(name), list) for name in "ab"}
+    times = measure(contenders, Effort(3, 0.0, ()))
+    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"  # warm-up, then three rounds
+    assert [len(rounds) for rounds in times.rounds.values()] == [3, 3]
+
+
+def test_ratios_are_taken_within_a_round():
+    from benchmarks.harness import Times
+
+    times = Times({"slow": [2.0, 20.0, 4.0], "fast": [1.0, 10.0, 1.0]})
+    assert times.ratio("slow", "fast") == 2
+    assert times.medians() == {"fast": 1.0, "slow": 4.0}
+    assert list(times.medians()) == ["fast", "slow"]
+
+
+def test_what_is_not_installed_is_left_out():
+    from benchmarks.harness import Contender, gather
+
+    def absent():
+        import no_such_package_anywhere  # noqa: F401
+
+    def broken():
+        import tinygrad_np.no_such_module  # noqa: F401
+
+    here = Contender("pass", list)
+    assert gather({"here": lambda: here, "absent": absent}) == ({"here": here}, ["absent"])
+    with pytest.raises(ModuleNotFoundError):
+        gather({"broken": broken})
+
+
+def test_the_hand_written_gradient_is_right():
+    from benchmarks.hand_written import loss_and_gradients
+
+    rng = np.random.default_rng(0)
+    parameters = [rng.normal(size=shape) for shape in ((4, 3), (3,), (3, 2), (2,))]
+    x, labels = rng.normal(size=(5, 4)), rng.integers(2, size=5)
+    _, gradients = loss_and_gradients(parameters, x, labels)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        for index in np.ndindex(parameter.shape):
+            values = []
+            for h in (1e-6, -1e-6):
+                parameter[index] += h
+                values.append(loss_and_gradients(parameters, x, labels)[0])
+                parameter[index] -= h
+            assert gradient[index] == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(1.5, "1.5 s"), (0.02, "20 ms"), (1.25e-6, "1.25 µs"), (3e-8, "30 ns")])
+def test_durations(seconds, words):
+    from benchmarks.report import in_words
+
+    assert in_words(seconds) == words

@@ -1,0 +1,293 @@
+"""The command line, from the outside."""
+
+import errno
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from tinygrad_np import cli, train
+
+pytest.importorskip("sklearn")
+
+COMMAND = [sys.executable, "-m", "tinygrad_np"]
+SMALL = ["--layers", "64,16,10", "--epochs", "2"]
+
+
+def environment(**more):
+    # The package under test is the one that this process imported, wherever the command runs.
+    paths = [path for path in sys.path if path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TERM": "xterm", **more}
+
+
+def command_line(*arguments, folder):
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def default_run(tmp_path_factory):
+    """`train` without any option, its output, and the folder that it left."""
+    folder = tmp_path_factory.mktemp("default")
+    done = command_line("train", folder=folder)
+    assert done.returncode == 0, done.stderr
+    (runs,) = folder.iterdir()
+    (run,) = runs.iterdir()
+    return done, run
+
+
+def test_the_default_recognizes_97_percent_of_held_out_digits(default_run):
+    done, run = default_run
+    (percent,) = re.findall(r"^test +\d\.\d+ +(\d+\.\d+)%", done.stdout, re.MULTILINE)
+    assert float(percent) >= 97
+    scores = json.loads((run / "scores.json").read_text())
+    assert f"{scores['test']['accuracy']:.2%}" == f"{percent}%"
+    assert re.search(rf"^validation +{scores['validation']['cost']:.4f} ", done.stdout, re.MULTILINE)
+
+
+def test_progress_is_one_plain_line_per_epoch_where_there_is_no_terminal(default_run):
+    done, run = default_run
+    lines = done.stderr.splitlines()
+    history = train.History.from_json_lines((run / "history.jsonl").read_text())
+    assert len(lines) == len(history) == train.Config().epochs
+    for line, epoch in zip(lines, history, strict=True):
+        assert line.split()[:2] == ["epoch", f"{epoch.epoch}/{len(history)}"] or f" {epoch.epoch}/" in line
+        assert f"{epoch.validation_cost:.4f}" in line
+    output = done.stdout + done.stderr
+    assert output.isascii()
+    assert all(character.isprintable() or character == "\n" for character in output)
+
+
+def test_the_run_folder_holds_what_the_output_lists(default_run):
+    done, run = default_run
+    assert run.parent.name == "runs"
+    listed = re.findall(r"^  (\S+\.\w+) ", done.stdout, re.MULTILINE)
+    names = {entry.name for entry in run.iterdir()}
+    assert set(listed) == names
+    assert names >= {"model.npz", "config.json", "history.jsonl", "scores.json", "graph.dot"}
+    assert ("graph.svg" in names) == bool(shutil.which("dot"))
+    for name in ("cost.png", "confusion.png", "predictions.png"):
+        assert (run / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_the_graph_is_dot_and_an_svg_where_graphviz_is(default_run):
+    _, run = default_run
+    dot = (run / "graph.dot").read_text()
+    assert "digraph" in dot
+    assert "softmax_cross_entropy" in dot
+    if shutil.which("dot"):
+        assert "softmax_cross_entropy" in (run / "graph.svg").read_text()
+
+
+def test_no_file_of_a_run_is_a_pickle(default_run):
+    _, run = default_run
+    with np.load(run / "model.npz", allow_pickle=False) as arrays:
+        assert {arrays[name].dtype.kind for name in arrays} == {"f"}
+    with zipfile.ZipFile(run / "model.npz") as archive:
+        assert all(archive.read(name).startswith(b"\x93NUMPY") for name in archive.namelist())
+
+
+def test_what_the_output_says_to_type_next_can_be_typed(default_run):
+    done, run = default_run
+    lines = [line.removeprefix("  >>> ") for line in done.stdout.splitlines() if line.startswith("  >>> ")]
+    script = "\n".join([*lines[:-1], f"print({lines[-1]})"])
+    again = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=run.parent.parent,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert again.stdout == "[0 1 2 3 4]\n", again.stderr
+    (command,) = [line.strip() for line in done.stdout.splitlines() if line.startswith("  python -m")]
+    arguments = command.removeprefix("python -m tinygrad_np ").split()
+    assert cli._parser("p").parse_args(arguments).command == "train"
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    for name in "ab":
+        done = command_line("train", *SMALL, "--seed", "3", "--out", name, "--quiet", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+    names = {entry.name for entry in (tmp_path / "a").iterdir()}
+    assert {"model.npz", "history.jsonl", "scores.json", "graph.dot"} <= names
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_progress_is_live_on_a_terminal_and_only_there(tmp_path):
+    import pty  # not on Windows
+
+    pytest.importorskip("rich")
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "train", *SMALL, "--out", "out"],
+        cwd=tmp_path, env=environment(COLUMNS="80"), stdout=subprocess.PIPE, stderr=follower,
+    )  # fmt: skip
+    os.close(follower)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:  # Linux says so when the other side has closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(leader)
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"2/2" in seen
+    assert b"\x1b[" in seen
+    assert stdout.decode().isascii()
+    assert b"\x1b" not in stdout
+
+
+@pytest.mark.parametrize("lacks", ["a capable terminal", "rich"])
+def test_progress_is_plain_on_a_terminal_where_it_cannot_be_live(monkeypatch, lacks):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "dumb" if lacks == "a capable terminal" else "xterm")
+    if lacks == "rich":
+        monkeypatch.setitem(sys.modules, "rich.progress", None)
+    terminal = Terminal()
+    with train.progress(12, terminal) as show:
+        show(train.Epoch(3, 0.25, 0.925))
+    assert terminal.getvalue() == "epoch  3/12  cost 0.2500  92.5%\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--layers", "64,ten,10"], "--layers: sizes are whole numbers with commas between"),
+        (["--layers", "64"], "--layers must be two or more positive sizes, not 64"),
+        (["--layers", "784,128,10"], "--layers must begin with the 64 inputs"),
+        (["--layers", "64,128,3"], "--layers must begin .* like 64,128,10, not 64,128,3"),
+        (["--activation", "step"], "--activation: invalid choice: 'step'"),
+        (["--optimizer", "lion"], "--optimizer: invalid choice: 'lion'"),
+        (["--learning-rate", "0"], "--learning-rate must be a positive number, not 0"),
+        (["--learning-rate", "nan"], "--learning-rate must be a positive number, not nan"),
+        (["--learning-rate", "inf"], "--learning-rate must be a positive number, not inf"),
+        (["--batch-size", "-1"], "--batch-size must be at least 0, not -1"),
+        (["--epochs", "0"], "--epochs must be at least 1, not 0"),
+        (["--epochs", "1.5"], "--epochs: invalid int value: '1.5'"),
+        (["--l2", "-1"], "--l2 must be zero or a positive number, not -1"),
+        (["--dropout", "1"], "--dropout must be at least 0 and below 1, not 1"),
+        (["--seed", "-1"], "--seed must be at least 0, not -1"),
+        (["--dtype", "int8"], "--dtype: invalid choice: 'int8'"),
+        (["--epoch", "1"], "unrecognized arguments: --epoch"),
+        (["--out", "file"], "--out file: File exists"),
+        (["--out", "full"], "--out full: the folder is not empty"),
+        (["--out", "file/below"], "--out file"),
+    ],
+)
+def test_a_bad_option_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeypatch, capsys, options, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    before = sorted(tmp_path.rglob("*"))
+    try:
+        status = cli.main(["train", *options])
+    except SystemExit as leaving:  # argparse leaves by itself
+        status = leaving.code
+    out, err = capsys.readouterr()
+    assert status == 2
+    assert out == ""
+    assert re.fullmatch(rf"tinygrad-np( train)?: .*{says}.*\n", err)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_without_scikit_learn_the_extra_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    assert cli.main(["train"]) == 2
+    assert re.fullmatch(r"tinygrad-np train: .*'tinygrad_np\[train\]'\n", capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_matplotlib_and_graphviz_it_trains_all_the_same(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert cli.main(["train", *SMALL]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^Note: no PNG was drawn: .*'tinygrad_np\[train\]'$", out, re.MULTILINE)
+    assert re.search(r"^Note: graph.svg was not drawn: .*Graphviz", out, re.MULTILINE)
+    assert "model.npz" in out
+
+
+def test_a_run_that_diverges_fails_in_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    status = cli.main(["train", *SMALL, "--optimizer", "sgd", "--learning-rate", "1e30", "--quiet"])
+    assert status == 1
+    assert re.fullmatch(r"tinygrad-np train: the cost became (inf|nan) in epoch 1: .*\n", capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path, monkeypatch, capsys):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+    assert cli.main(["train", *SMALL, "--quiet", "--out", "x"]) == 1
+    assert capsys.readouterr().err == "tinygrad-np train: cannot write x: No space left on device\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_interrupting_is_no_traceback_and_leaves_nothing_behind(tmp_path):
+    process = subprocess.Popen(
+        [*COMMAND, "train", "--epochs", "100000", "--out", "x"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr.readline().startswith("epoch")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.endswith("train: interrupted\n")
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs /dev/full")
+def test_output_that_nobody_reads_is_no_traceback(tmp_path):
+    script = f"{sys.executable} -m tinygrad_np train {' '.join(SMALL)} --quiet | true"
+    done = subprocess.run(script, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_help_fits_a_terminal_and_names_every_option(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(["train", "--help"])
+    assert leaving.value.code == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 100
+    for option in train.Config.__dataclass_fields__:
+        assert f"--{option.replace('_', '-')} " in text
+    assert cli.main([]) == 0
+    assert "train " in capsys.readouterr().out
+
+
+def test_help_imports_none_of_the_extras():
+    script = "import sys, tinygrad_np.cli; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], env=environment(), check=True, capture_output=True, text=True
+    ).stdout.split()
+    extras = {"sklearn", "scipy", "matplotlib", "rich", "graphviz"}
+    assert not extras & {name.partition(".")[0] for name in loaded}

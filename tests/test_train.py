@@ -1,0 +1,513 @@
+"""The training loop, its history, metrics, files and pictures."""
+
+import io
+import json
+import math
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tinygrad_np import nn, optim, train
+from tinygrad_np._files import atomic_write
+from tinygrad_np.data import Dataset, digits
+from tinygrad_np.train import pictures
+
+
+def blobs(m=60, n_classes=3, seed=0, dtype=np.float64):
+    """Points around the corners of a triangle (or polygon): easy to learn."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(m) % n_classes
+    angles = 2 * np.pi * y / n_classes
+    x = np.stack([np.cos(angles), np.sin(angles)], axis=1) + 0.1 * rng.standard_normal((m, 2))
+    return Dataset(x.astype(dtype), y, name="blobs")
+
+
+def weights(model):
+    return {name: array.copy() for name, array in model.state_dict().items()}
+
+
+def small_model(rng=0, **options):
+    return nn.MLP([2, 8, 3], dtype=np.float64, rng=rng, **options)
+
+
+# ---- metrics ----
+
+label_pairs = st.integers(1, 40).flatmap(
+    lambda m: st.tuples(*[hnp.arrays(np.int64, m, elements=st.integers(0, 4))] * 2)
+)
+
+
+@given(pair=label_pairs)
+def test_metrics_are_those_of_scikit_learn(pair):
+    judge = pytest.importorskip("sklearn.metrics")
+    y_true, y_pred = pair
+    assert train.accuracy(y_true, y_pred) == judge.accuracy_score(y_true, y_pred)
+    expected = judge.confusion_matrix(y_true, y_pred, labels=range(5))
+    assert np.array_equal(train.confusion_matrix(y_true, y_pred, 5), expected)
+
+
+def test_metrics_refuse_what_cannot_be_compared():
+    with pytest.raises(ValueError, match=r"\(2,\) and y_pred of shape \(3,\)"):
+        train.accuracy(np.zeros(2, int), np.zeros(3, int))
+    with pytest.raises(ValueError, match="no labels"):
+        train.accuracy(np.zeros(0, int), np.zeros(0, int))
+    with pytest.raises(ValueError, match="y_pred has labels from 0 to 3, outside the 3 classes"):
+        train.confusion_matrix(np.array([0, 1]), np.array([0, 3]), 3)
+
+
+# ---- history ----
+
+figures = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(rows=st.lists(st.tuples(figures, figures, st.none() | figures, st.none() | figures)))
+def test_history_comes_back_from_json_lines_bit_for_bit(rows):
+    history = train.History(train.Epoch(number, *row) for number, row in enumerate(rows, 1))
+    text = history.to_json_lines()
+    assert len(text.splitlines()) == len(rows)
+    assert train.History.from_json_lines(text) == history
+
+
+@pytest.mark.parametrize("bad", ["", "{", "3", '{"epoch": 2}', '{"epoch": 1, "cost": 1, "accuracy": 1, "x": 2}'])
+def test_history_names_the_line_that_is_no_epoch(bad):
+    good = train.History([train.Epoch(1, 0.5, 0.5)]).to_json_lines()
+    with pytest.raises(ValueError, match="line 2"):
+        train.History.from_json_lines(good + bad + "\n" + good)
+
+
+# ---- files ----
+
+
+@given(
+    arrays=st.dictionaries(
+        st.text("abc.012_", min_size=1, max_size=8) | st.just("file"),
+        st.sampled_from([np.float32, np.float64, np.int64, np.bool_]).flatmap(
+            lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0))
+        ),
+    )
+)
+def test_arrays_come_back_bit_for_bit(arrays, tmp_path_factory):
+    path = tmp_path_factory.mktemp("arrays") / "a.npz"
+    train.save_arrays(path, arrays)
+    with np.load(path, allow_pickle=False) as numpys:
+        for loaded in (train.load_arrays(path), numpys):
+            assert set(loaded) == set(arrays)
+            for name, array in arrays.items():
+                assert loaded[name].dtype == array.dtype
+                assert loaded[name].shape == array.shape
+                assert loaded[name].tobytes() == array.tobytes()
+
+
+def test_the_same_arrays_are_the_same_bytes(tmp_path):
+    arrays = {"w": np.arange(6.0).reshape(2, 3).T, "b": np.zeros(3, np.float32)}
+    train.save_arrays(tmp_path / "a.npz", arrays)
+    train.save_arrays(tmp_path / "b.npz", arrays)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_arrays_of_objects_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="'w' holds Python objects"):
+        train.save_arrays(tmp_path / "a.npz", {"v": np.ones(2), "w": np.array([{}])})
+    assert list(tmp_path.iterdir()) == []
+
+
+def zip_of(path, members, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def npy(array, **options):
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, array, **options)
+    return stream.getvalue()
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.mkdir, ("unpickled",)
+
+
+def test_loading_runs_no_code_from_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    objects = npy(np.array([Bomb()], dtype=object), allow_pickle=True)
+    for content in (objects, pickle.dumps(Bomb())):
+        with pytest.raises(ValueError, match="damaged"):
+            train.load_arrays(zip_of(tmp_path / "a.npz", {"w.npy": content}))
+    assert not (tmp_path / "unpickled").exists()
+
+
+@pytest.mark.parametrize("shape", ["(10000000000000,)", "(-1, -4)", "(4, 1 << 60)", "(3,)", "(5,)"])
+def test_a_header_that_does_not_match_its_bytes_is_refused_before_allocating(tmp_path, shape):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    forged = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(32)
+    with pytest.raises(ValueError, match="damaged"):
+        train.load_arrays(zip_of(tmp_path / "a.npz", {"w.npy": forged}))
+
+
+def test_a_compressed_file_is_refused_before_it_expands(tmp_path):
+    path = zip_of(tmp_path / "a.npz", {"w.npy": npy(np.zeros(1_000_000))}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(ValueError, match="larger than the file"):
+        train.load_arrays(path)
+
+
+def test_a_file_with_any_byte_damaged_or_missing_is_an_error_or_whole(tmp_path):
+    path = tmp_path / "damaged.npz"
+    arrays = {"w": np.arange(6.0).reshape(2, 3), "b": np.ones(3, np.float32)}
+    train.save_arrays(path, arrays)
+    good = path.read_bytes()
+    cut = [good[:length] for length in range(len(good))]
+    flipped = [
+        good[:place] + bytes([good[place] ^ mask]) + good[place + 1 :]
+        for place in range(len(good))
+        for mask in (64, 255)
+    ]
+    for content in cut + flipped:
+        path.write_bytes(content)
+        try:
+            loaded = train.load_arrays(path)
+        except ValueError:
+            continue
+        # A byte that means nothing, as a date, or one in a name: the arrays themselves are whole.
+        assert [array.tobytes() for array in loaded.values()] == [a.tobytes() for a in arrays.values()]
+
+
+def test_a_missing_file_is_an_oserror(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        train.load_arrays(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("failing", ["block", "fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, failing):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    if failing != "block":
+        monkeypatch.setattr(os, failing, full)
+    with pytest.raises(OSError, match="No space left"), atomic_write(path) as file:  # noqa: PT012
+        file.write(b"new")
+        if failing == "block":
+            full()
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_written_file_has_the_permissions_of_any_other(tmp_path):
+    with atomic_write(tmp_path / "a") as file:
+        file.write(b"")
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+# ---- the loop ----
+
+
+def by_hand(data, w, b, lr, l2, batches_of_epochs):
+    """Softmax regression trained with SGD, in NumPy: the mean cost of each epoch, and the weights."""
+    costs = []
+    m = data.size
+    for order_of_batches in batches_of_epochs:
+        total = 0.0
+        for chosen in order_of_batches:
+            x, y = data.x[chosen], data.y[chosen]
+            z = x @ w + b
+            z = z - z.max(axis=1, keepdims=True)
+            p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+            total += -np.log(p[np.arange(len(y)), y]).sum()
+            dz = (p - np.eye(w.shape[1])[y]) / len(y)
+            w, b = w - lr * (x.T @ dz + l2 / m * w), b - lr * dz.sum(axis=0)
+        costs.append(total / m)
+    return costs, w, b
+
+
+@pytest.mark.parametrize("l2", [0.0, 3.0])
+@pytest.mark.parametrize("batch_size", [0, 16])
+def test_fit_is_the_loop_written_by_hand(l2, batch_size):
+    data = blobs()
+    model = nn.Sequential(nn.Linear(2, 3, dtype=np.float64, rng=0))
+    names = list(model.state_dict())
+    w, b = sorted(weights(model).values(), key=np.ndim, reverse=True)
+    history = train.fit(
+        model,
+        data,
+        optimizer=optim.SGD(model.parameters(), 0.5),
+        epochs=5,
+        batch_size=batch_size,
+        l2=l2,
+        rng=7,
+    )
+    rng = np.random.default_rng(7)
+    orders = [np.split(rng.permutation(60), range(batch_size or 60, 60, batch_size or 60)) for _ in range(5)]
+    costs, w, b = by_hand(data, w, b, 0.5, l2, orders)
+    np.testing.assert_allclose(history.column("cost"), costs, rtol=1e-12)
+    got = weights(model)
+    assert list(got) == names
+    got_w, got_b = sorted(got.values(), key=np.ndim, reverse=True)
+    np.testing.assert_allclose(got_w, w, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(got_b, b, rtol=1e-11, atol=1e-13)
+
+
+def test_fit_learns_and_calls_back_after_every_epoch():
+    model, seen = small_model(), []
+    history = train.fit(
+        model, blobs(), blobs(seed=1), optimizer=optim.Adam(model.parameters(), 0.02), epochs=20, rng=0,
+        callbacks=[seen.append],
+    )  # fmt: skip
+    assert seen == list(history)
+    assert [epoch.epoch for epoch in history] == list(range(1, 21))
+    assert history[-1].cost < 0.5 * history[0].cost
+    assert history[-1].accuracy == history[-1].validation_accuracy == 1
+
+
+def test_fit_trains_with_dropout_whatever_mode_the_model_was_in():
+    model, data = small_model(dropout=0.5), blobs()
+    model.eval()
+    optimizer = optim.SGD(model.parameters(), 1e-9)
+    costs = train.fit(model, data, data, optimizer=optimizer, epochs=2, rng=0).column("cost")
+    assert model.training
+    assert abs(costs[0] - costs[1]) > 1e-6  # another mask
+
+
+def test_figures_of_an_epoch_are_means_over_examples_though_the_last_batch_is_smaller():
+    model, data = small_model(activation="tanh"), blobs(m=23)  # relu at 0 would make the smallest step visible
+    history = train.fit(
+        model, data, data, optimizer=optim.SGD(model.parameters(), 1e-300), epochs=1, batch_size=7, rng=0
+    )
+    whole = train.evaluate(model, data)
+    assert history[0].cost == pytest.approx(whole.cost, rel=1e-12)
+    assert (history[0].accuracy, history[0].validation_accuracy) == (whole.accuracy, whole.accuracy)
+    assert history[0].validation_cost == whole.cost
+
+
+def test_evaluation_has_no_dropout_and_leaves_the_mode_as_it_was():
+    model, data = small_model(dropout=0.5), blobs()
+    model.train()
+    assert train.evaluate(model, data) == train.evaluate(model, data)
+    assert model.training
+    model.eval()
+    train.evaluate(model, data)
+    assert not model.training
+
+
+def test_predict_logits_in_batches_is_predict_logits():
+    model, data = small_model(), blobs()
+    whole = train.predict_logits(model, data.x)
+    np.testing.assert_allclose(train.predict_logits(model, data.x, batch_size=7), whole, rtol=1e-13)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_run_that_diverges_stops_at_once_and_keeps_finite_weights():
+    model = small_model()
+    with pytest.raises(train.DivergedError, match=r"(inf|nan) in epoch \d+: try a smaller"):
+        train.fit(model, blobs(), optimizer=optim.SGD(model.parameters(), 1e200), epochs=50, batch_size=8, rng=0)
+    assert all(np.isfinite(array).all() for array in weights(model).values())
+
+
+def run_of(seed, **options):
+    config = train.Config(layers=(2, 16, 3), epochs=3, batch_size=8, dropout=0.3, seed=seed, **options)
+    return train.run(config, blobs(dtype=config.dtype))
+
+
+@pytest.mark.parametrize("optimizer", train.config.OPTIMIZERS)
+def test_one_seed_gives_one_result_bit_for_bit(optimizer):
+    first, again, other = (run_of(seed, optimizer=optimizer) for seed in (0, 0, 1))
+    assert first.history == again.history
+    assert first.scores == again.scores
+    same = [
+        np.array_equal(a, b) for a, b in zip(weights(first.model).values(), weights(again.model).values(), strict=True)
+    ]
+    assert all(same)
+    assert weights(first.model).keys() == weights(other.model).keys()
+    assert not all(np.array_equal(w, weights(other.model)[name]) for name, w in weights(first.model).items())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_run_keeps_its_dtype(dtype):
+    assert {array.dtype for array in weights(run_of(0, dtype=dtype, l2=1.0).model).values()} == {np.dtype(dtype)}
+
+
+def test_a_small_network_is_trained_by_one_thread():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+    before, seen = threads(), []
+    train.run(train.Config(layers=(2, 4, 3), epochs=1), blobs(), [lambda _: seen.append(threads())])
+    assert set(seen[0]) <= {1}
+    assert threads() == before
+
+
+def test_the_scores_are_those_of_the_parts():
+    run = run_of(0)
+    assert [part.name for part in run.parts] == list(run.scores) == ["training", "validation", "test"]
+    assert run.scores["validation"] == train.Score(run.history[-1].validation_cost, run.history[-1].validation_accuracy)
+    assert run.scores["test"] == train.evaluate(run.model, run.parts[2])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_defaults_recognize_97_percent_of_held_out_digits(seed):
+    pytest.importorskip("sklearn")
+    assert train.run(train.Config(seed=seed), digits()).scores["test"].accuracy >= 0.97
+
+
+# ---- options ----
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": (64,)}, "layers must be two or more positive sizes, not 64"),
+        ({"layers": (64, 0, 10)}, "layers must be two or more positive sizes, not 64,0,10"),
+        ({"activation": "step"}, "activation must be one of relu, .*, not 'step'"),
+        ({"optimizer": "lion"}, "optimizer must be one of sgd, .*, not 'lion'"),
+        ({"learning_rate": 0.0}, "learning_rate must be a positive number, not 0"),
+        ({"learning_rate": math.nan}, "learning_rate must be a positive number, not nan"),
+        ({"batch_size": -1}, "batch_size must be at least 0, not -1"),
+        ({"epochs": 0}, "epochs must be at least 1, not 0"),
+        ({"l2": -1.0}, "l2 must be zero or a positive number, not -1"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1, not 1"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
+        ({"dtype": "int8"}, "dtype must be one of float32, float64, not 'int8'"),
+    ],
+)
+def test_options_out_of_their_limits_are_named(options, message):
+    with pytest.raises(train.OptionError, match=message):
+        train.Config(**options)
+
+
+def test_layers_must_fit_the_data():
+    with pytest.raises(train.OptionError, match=r"layers must begin with the 2 inputs .*, like 2,16,3, not 4,16,3"):
+        train.run(train.Config(layers=(4, 16, 3)), blobs())
+
+
+@pytest.mark.parametrize("activation", train.config.ACTIVATIONS)
+def test_every_activation_that_is_offered_can_be_had(activation):
+    assert math.isfinite(run_of(0, activation=activation).scores["test"].cost)
+
+
+# ---- the run folder ----
+
+
+def test_a_run_folder_is_complete_and_gives_the_model_back(tmp_path):
+    run = run_of(0, l2=1.0)
+    run.model.eval()
+    masks = run.model.dropout.rng.bit_generator.state
+    report = train.write_report(run, tmp_path)
+    assert not run.model.training  # the report looks on
+    assert run.model.dropout.rng.bit_generator.state == masks
+    assert {entry.name for entry in tmp_path.iterdir()} == set(report.files)
+    assert {"model.npz", "config.json", "history.jsonl", "scores.json", "graph.dot"} <= set(report.files)
+    assert "predictions.png" not in report.files  # points are no pictures
+
+    model = train.load_model(tmp_path)
+    test = run.parts[2].x
+    assert np.array_equal(train.predict_logits(model, test), train.predict_logits(run.model, test))
+    assert train.History.from_json_lines((tmp_path / "history.jsonl").read_text()) == run.history
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert {name: train.Score(**score) for name, score in scores.items()} == run.scores
+    options = json.loads((tmp_path / "config.json").read_text())["options"]
+    assert train.Config(**{**options, "layers": tuple(options["layers"])}) == run.config
+
+
+def test_without_matplotlib_all_but_the_pictures_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    report = train.write_report(run_of(0), tmp_path)
+    assert {"model.npz", "config.json", "history.jsonl", "scores.json", "graph.dot"} <= set(report.files)
+    assert not [name for name in report.files if name.endswith(".png")]
+    (note,) = (note for note in report.notes if "PNG" in note)
+    assert "tinygrad_np[train]" in note
+
+
+def test_a_folder_of_a_run_is_new_or_empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = (train.new_folder(None, "digits") for _ in range(2))
+    assert first != second
+    assert first.is_dir()
+    assert second.is_dir()
+    assert train.new_folder(first, "x") == first
+    (first / "a").touch()
+    with pytest.raises(FileExistsError, match="is not empty"):
+        train.new_folder(first, "x")
+    with pytest.raises(FileExistsError):
+        train.new_folder(first / "a", "x")
+
+
+@pytest.mark.parametrize("damage", ["config", "sizes", "kinds", "weights", "other", "names"])
+def test_a_damaged_run_folder_is_a_clear_error(tmp_path, damage):
+    config = '{"options": {"layers": %s}}'
+    train.save_arrays(tmp_path / "model.npz", weights(nn.MLP([2, 16, 3], rng=0)))
+    (tmp_path / "config.json").write_text(config % "[2, 16, 3]")
+    train.load_model(tmp_path)
+    if damage == "config":
+        (tmp_path / "config.json").write_text(config % "3")
+    elif damage == "sizes":  # more than any memory
+        (tmp_path / "config.json").write_text(config % "[2, 1000000000000, 1000000000000, 3]")
+    elif damage == "kinds":
+        (tmp_path / "config.json").write_text(config % "[2, 16.0, 3]")
+    elif damage == "weights":
+        (tmp_path / "model.npz").write_bytes(b"PK")
+    elif damage == "other":
+        train.save_arrays(tmp_path / "model.npz", {"w": np.zeros(3)})
+    else:
+        train.save_arrays(tmp_path / "model.npz", {"w": np.zeros(3 * 16 + 17 * 3)})
+    with pytest.raises(ValueError, match=r"config\.json is no|model\.npz (is no|do not fit)"):
+        train.load_model(tmp_path)
+
+
+# ---- pictures ----
+
+
+def pixels(figure, path):
+    pictures.save_png(figure, path)
+    image = pytest.importorskip("matplotlib.image").imread(path)
+    assert image.ndim == 3
+    assert image.std() > 0.01
+    return image
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("epochs", [1, 2, 40])
+@pytest.mark.parametrize("validation", [False, True])
+def test_cost_curves_are_drawn(tmp_path, epochs, validation):
+    pytest.importorskip("matplotlib")
+    more = {"validation_cost": 1.0, "validation_accuracy": 0.5} if validation else {}
+    history = train.History(train.Epoch(i, 1 / i, 1 - 1 / i, **more) for i in range(1, epochs + 1))
+    pixels(pictures.cost_curves(history), tmp_path / "a.png")
+    pictures.save_png(pictures.cost_curves(history), tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("n", "right"), [(2, False), (10, False), (10, True), (40, False)])
+def test_confusion_and_predictions_are_drawn(tmp_path, n, right):
+    pytest.importorskip("matplotlib")
+    names = tuple(f"class {i}" for i in range(n)) if n == 2 else tuple(map(str, range(n)))
+    y = np.arange(25) % n
+    predicted = y if right else (y + 1) % n
+    pixels(pictures.confusion(train.confusion_matrix(y, predicted, n), names), tmp_path / "c.png")
+    probabilities = 0.9 * np.eye(n)[predicted] + 0.1 / n
+    images = np.random.default_rng(0).random((25, 8, 8))
+    pixels(pictures.predictions(images, y, probabilities, names), tmp_path / "p.png")
+
+
+def test_pictures_leave_pyplot_alone():
+    pytest.importorskip("matplotlib")
+    script = (
+        "import sys; from tinygrad_np.train import History, Epoch, pictures;"
+        "pictures.cost_curves(History([Epoch(1, 1.0, 0.5)]));"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0

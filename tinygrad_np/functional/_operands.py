@@ -1,0 +1,28 @@
+"""What the functions of this package take."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_np.tensor import Tensor
+
+__all__ = ["Array", "T", "bare_array", "known"]
+
+#: What a result is made of: of a Tensor a Tensor, of an ndarray an ndarray.
+T = TypeVar("T", Tensor, NDArray[Any])
+
+Array = Any  # a Tensor, or what np.asarray takes
+_ARRAYS = (Tensor, np.ndarray)
+
+
+def known(array: Array) -> Any:
+    """Return a Tensor or an ndarray as it is, anything else as an ndarray."""
+    return array if isinstance(array, _ARRAYS) else np.asarray(array)
+
+
+def bare_array(array: Tensor | NDArray[Any]) -> NDArray[Any]:
+    """Return the numbers themselves, to be looked at."""
+    return array._data if isinstance(array, Tensor) else array

@@ -1,0 +1,67 @@
+"""Progress of a training run: a live display on a terminal, one plain line per epoch anywhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from tinygrad_np._extras import require
+from tinygrad_np.train.history import Epoch
+
+__all__ = ["describe", "progress"]
+
+
+def describe(epoch: Epoch) -> str:
+    """The cost and the accuracy of an epoch, short enough to stand beside a bar in 80 columns.
+
+    Examples
+    --------
+    >>> describe(Epoch(3, cost=0.25, accuracy=0.925, validation_cost=0.5, validation_accuracy=0.875))
+    'cost 0.2500  92.5%  validation 0.5000  87.5%'
+    """
+    line = f"cost {epoch.cost:.4f} {epoch.accuracy:6.1%}"
+    if epoch.validation_cost is not None:
+        line += f"  validation {epoch.validation_cost:.4f} {epoch.validation_accuracy:6.1%}"
+    return line
+
+
+@contextmanager
+def progress(epochs: int, stream: TextIO) -> Iterator[Callable[[Epoch], None]]:
+    """Show progress on ``stream`` while the block runs; yields a callback for :func:`~tinygrad_np.train.fit`.
+
+    The live display needs rich; without it, on a dumb terminal, and where ``stream`` is no terminal, there
+    are plain lines. Control characters never reach a file.
+    """
+    if stream.isatty() and os.environ.get("TERM") != "dumb":
+        try:
+            require("rich.progress", "train")
+        except ImportError:
+            pass
+        else:
+            with _live(epochs, stream) as show:
+                yield show
+            return
+    width = len(str(epochs))
+
+    def print_line(epoch: Epoch) -> None:
+        print(f"epoch {epoch.epoch:{width}}/{epochs}  {describe(epoch)}", file=stream, flush=True)
+
+    yield print_line
+
+
+@contextmanager
+def _live(epochs: int, stream: TextIO) -> Iterator[Callable[[Epoch], None]]:
+    rich = require("rich.progress", "train")
+    console = require("rich.console", "train").Console(file=stream)
+    columns = (
+        rich.TextColumn("epoch"),
+        rich.MofNCompleteColumn(),
+        rich.BarColumn(bar_width=None),  # what the others leave
+        rich.TextColumn("{task.description}"),
+        rich.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+    )
+    with rich.Progress(*columns, console=console, expand=True) as display:
+        task = display.add_task("", total=epochs)
+        yield lambda epoch: display.update(task, completed=epoch.epoch, description=describe(epoch))
