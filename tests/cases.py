@@ -21,7 +21,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinygrad_np import Tensor
-from tinygrad_np.rules import elementwise, indexing, linalg, neural, reductions, shapes
+from tinygrad_np.rules import elementwise, indexing, linalg, neural, norms, reductions, shapes
 
 Shape = tuple[int, ...]
 Domain = Callable[[np.random.Generator, Shape], np.ndarray]
@@ -616,7 +616,7 @@ row(
     reductions.logsumexp, any_real, calls=reduced(1), integers=False, exact=False,
     reference=lambda a, axis, keepdims: np.log(np.sum(np.exp(a), axis=axis, keepdims=keepdims)),
 )  # fmt: skip
-row(np.linalg.norm, nonzero, calls=reduced(1, "one"), of=(np.linalg.norm, linalg.norm, linalg.norm_of_order), exact=False)
+row(np.linalg.norm, nonzero, calls=reduced(1, "one"), of=(np.linalg.norm, norms.norm, norms.norm_of_order), exact=False)
 row(np.linalg.norm, nonzero, calls=reduced(1, "two", ord=st.sampled_from(["fro", None])), exact=False)
 row(
     np.linalg.norm, distinct_sizes, exact=False,

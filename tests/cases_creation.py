@@ -30,7 +30,8 @@ for function in (np.asarray, np.asanyarray, np.require):
 for function in (np.ascontiguousarray, np.asfortranarray):
     row(lambda x, f=function: f([x, x], like=like(x)), any_real, of=function)
 row(lambda x: np.full((2, *x.shape), x, like=like(x)), any_real, of=np.full)
-row(lambda x: np.fromfunction(lambda i: i[:, None] * x.reshape((1, -1)), (3,), like=like(x)), any_real, of=np.fromfunction)
+row(lambda x: np.fromfunction(lambda i: i[:, None] * x.reshape((1, -1)), (3,), like=like(x)), any_real,
+    of=np.fromfunction)  # fmt: skip
 row(
     lambda start, step: np.arange(start, 5.0, 3.0 + step, like=like(start, step)), any_real, any_real, of=np.arange,
     calls=shape(0, 0).map(lambda s: ((s, s), {})), exact=False, integers=False,

@@ -50,7 +50,8 @@ def _rows() -> None:
     family("Bessel, entire", (sc.j0, sc.j1, sc.i0, sc.i1, sc.airy), any_real)
     family("Bessel, scaled", (sc.i0e, sc.i1e), nonzero)
     family("Bessel, singular at 0", (sc.y0, sc.y1, sc.k0, sc.k1, sc.k0e, sc.k1e), far)
-    family("Bessel of an order", (sc.jv, sc.yv, sc.iv, sc.kv, sc.ive, sc.kve, sc.yn, sc.kn, sc.expn), integers(0, 3), far, wrt=(1,))
+    of_an_order = (sc.jv, sc.yv, sc.iv, sc.kv, sc.ive, sc.kve, sc.yn, sc.kn, sc.expn)
+    family("Bessel of an order", of_an_order, integers(0, 3), far, wrt=(1,))
     family("Struve", (sc.struve, sc.modstruve), integers(0, 3), far, wrt=(1,))
     family("logistic", (sc.expit, sc.log_expit, sc.exprel, sc.wrightomega), any_real)
     family("of probabilities", (sc.logit, sc.entr, sc.spence), unit)
@@ -88,7 +89,8 @@ def _rows() -> None:
             reference=lambda *x, f=density: f.forward(*map(single, x)))  # fmt: skip
     row(special._inverse_mills_ratio, reals(-5, 3), integers=False, exact=False,
         reference=lambda x: float(np.sqrt(2 / np.pi)) / sc.erfcx(x * -float(np.sqrt(0.5))))  # fmt: skip
-    row(lambda x, n: special.polygamma(single(x), n=n), positive, of=special.polygamma, calls=one_array(n=st.integers(0, 3)), integers=False, exact=False,
+    row(lambda x, n: special.polygamma(single(x), n=n), positive, of=special.polygamma,
+        calls=one_array(n=st.integers(0, 3)), integers=False, exact=False,
         reference=lambda x, n: np.asarray(sc.polygamma(n, x)).astype(single(x).dtype))  # fmt: skip
 
 

@@ -9,28 +9,35 @@ import numpy as np
 import pytest
 
 from tinygrad_np import Tensor
-from tinygrad_np.coverage import Status, survey
+from tinygrad_np.coverage import Entry, Status, survey
 from tinygrad_np.creation import ARRAYLESS
 from tinygrad_np.dispatch import call
-from tinygrad_np.primitive import composites, constant, refused, table
+from tinygrad_np.primitives import composites, constant, refused, table
 from tinygrad_np.rules.__main__ import main
 
-ENTRIES = survey()
-OF = {name: entry for entry in ENTRIES for name in entry.names}
+
+@pytest.fixture(scope="module")
+def entries() -> list[Entry]:
+    return survey()
 
 
-def test_nothing_is_unaccounted_for() -> None:
-    missing = [f"{e.group}: {' = '.join(e.names)}" for e in ENTRIES if e.status is Status.MISSING]
+@pytest.fixture(scope="module")
+def of(entries: list[Entry]) -> dict[str, Entry]:
+    return {name: entry for entry in entries for name in entry.names}
+
+
+def test_nothing_is_unaccounted_for(entries: list[Entry]) -> None:
+    missing = [f"{e.group}: {' = '.join(e.names)}" for e in entries if e.status is Status.MISSING]
     assert not missing, f"{len(missing)} functions of NumPy are in no table: {missing}"
 
 
-def test_each_function_is_told_once() -> None:
-    names = [name for entry in ENTRIES for name in (f"{entry.group}.{n}" for n in entry.names)]
+def test_each_function_is_told_once(entries: list[Entry], of: dict[str, Entry]) -> None:
+    names = [name for entry in entries for name in (f"{entry.group}.{n}" for n in entry.names)]
     assert len(names) == len(set(names))
     for module in (np, np.linalg, np.fft):
-        for name in set(module.__all__) - {"test"}:
+        for name in set(module.__all__) - {"test", "row_stack"}:
             thing = getattr(module, name)
-            assert not callable(thing) or isinstance(thing, type) or name in OF, name
+            assert not callable(thing) or isinstance(thing, type) or name in of, name
 
 
 def test_no_function_is_told_twice() -> None:
@@ -43,15 +50,15 @@ def test_no_function_is_told_twice() -> None:
                 assert not tables[one] & tables[other], (one, other)
 
 
-def test_what_it_says() -> None:
-    assert OF["tanh"].status is Status.ENTRY
-    assert OF["fftn"].status is Status.COMPOSITE
-    assert OF["argmax"].status is OF["floor"].status is Status.CONSTANT
-    assert OF["save"].status is Status.REFUSED
-    assert OF["absolute"].names == ("absolute", "abs")
-    assert OF["add.reduce"].status.differentiable
-    assert OF["logical_and.reduce"].status is Status.CONSTANT
-    assert not any(name.startswith("matmul.") for name in OF)
+def test_what_it_says(of: dict[str, Entry]) -> None:
+    assert of["tanh"].status is Status.ENTRY
+    assert of["fftn"].status is Status.COMPOSITE
+    assert of["argmax"].status is of["floor"].status is Status.CONSTANT
+    assert of["save"].status is Status.REFUSED
+    assert of["absolute"].names == ("absolute", "abs")
+    assert of["add.reduce"].status.differentiable
+    assert of["logical_and.reduce"].status is Status.CONSTANT
+    assert not any(name.startswith("matmul.") for name in of)
 
 
 def test_a_function_without_entry_shows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,10 +81,10 @@ def test_the_error_tells_the_reason(function: Any) -> None:
     assert reason in str(raised.value)
 
 
-def test_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(entries: list[Entry], capsys: pytest.CaptureFixture[str]) -> None:
     main(["--json"])
     rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == len(ENTRIES)
+    assert len(rows) == len(entries)
     assert {"group": "ufuncs", "names": ["tanh"], "status": "a rule of its own", "reason": ""} in rows
     main(["--markdown"])
     header, _, *lines = capsys.readouterr().out.splitlines()
@@ -86,10 +93,10 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     )
     total = next(line for line in lines if line.startswith("| in all"))
     numbers = [int(cell) for cell in total.split("|")[2:-1]]
-    assert sum(numbers[:-1]) == numbers[-1] == len(ENTRIES)
+    assert sum(numbers[:-1]) == numbers[-1] == len(entries)
     main([])
     text = capsys.readouterr().out
-    for entry in ENTRIES:
+    for entry in entries:
         assert entry.names[0] in text
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tinygrad_np import Tensor, grad, no_grad
 from tinygrad_np import functional as F
-from tinygrad_np.primitive import primitive
+from tinygrad_np.primitives import primitive
 
 W = Tensor(np.array([[1.0, 2.0], [3.0, 4.0]]), requires_grad=True, name="W")
 X = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -108,7 +108,7 @@ ERRORS = {  # code, kind, and the whole text; "..." stands for NumPy's own words
         NotImplementedError,
         (
             "np.linalg.eig has no entry in the table of derivatives, so it does not take Tensors. If no gradient is "
-            "needed through it, pass t.detach().numpy(); to give it a derivative, see tinygrad_np.primitive.define"
+            "needed through it, pass t.detach().numpy(); to give it a derivative, see tinygrad_np.primitive"
         ),
     ),
     "leaving with a gradient": (

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_np import Tensor, grad, jacobian
+from tinygrad_np.graph import walk
 
 REAL = ("rfft", "ihfft", "rfft2", "rfftn")
 NAMES = ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn", "rfftn",
@@ -77,6 +78,7 @@ def test_single_precision_stays_single(name: str) -> None:
     np.sum(np.abs(y) ** 2).backward(create_graph=True)
     gradient, x.grad = x.grad, None
     assert gradient.dtype == x.dtype
+    assert not [node for node in walk(gradient.node) if node.dtype in (np.float64, np.complex128)]
     np.sum(np.abs(gradient) ** 2).backward()
     assert x.grad.dtype == x.dtype
 

@@ -48,8 +48,8 @@ POINTWISE: list[tuple[str, Callable[..., Any], tuple[float, ...], tuple[float, .
     ("j0", mp.j0, (), (-2, 0, 1, 30)), ("j1", mp.j1, (), (-2, 0, 1, 30)),
     ("y0", lambda x: mp.bessely(0, x), (), (0.1, 1, 30)), ("y1", lambda x: mp.bessely(1, x), (), (0.1, 1, 30)),
     ("i0", lambda x: mp.besseli(0, x), (), (-2, 0, 20)), ("i1", lambda x: mp.besseli(1, x), (), (-2, 0, 20)),
-    ("i0e", lambda x: mp.besseli(0, x) * mp.exp(-x), (), (0.5, 100)),
-    ("i1e", lambda x: mp.besseli(1, x) * mp.exp(-x), (), (0.5, 100)),
+    ("i0e", lambda x: mp.besseli(0, x) * mp.exp(-abs(x)), (), (-3, 0.5, 100)),
+    ("i1e", lambda x: mp.besseli(1, x) * mp.exp(-abs(x)), (), (-3, 0.5, 100)),
     ("k0", lambda x: mp.besselk(0, x), (), (0.1, 20)), ("k1", lambda x: mp.besselk(1, x), (), (0.1, 20)),
     ("k0e", lambda x: mp.besselk(0, x) * mp.exp(x), (), (0.5, 20)),
     ("k1e", lambda x: mp.besselk(1, x) * mp.exp(x), (), (0.5, 20)),
@@ -224,7 +224,8 @@ def test_scipys_python_functions_say_where_to_look() -> None:
 
 # --- SciPy is an extra --------------------------------------------------------------------------------------------
 def run(code: str, **env: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | env, check=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | env, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

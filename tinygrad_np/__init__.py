@@ -1,12 +1,14 @@
 """Automatic differentiation for NumPy: tensors that remember how they were computed."""
 
+from tinygrad_np.custom import custom_vjp
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled, no_grad
+from tinygrad_np.primitives import primitive
 from tinygrad_np.tensor import Tensor
 from tinygrad_np.transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp, vmap
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Tensor", "__version__", "checkpoint", "enable_grad", "grad", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "no_grad",
-    "value_and_grad", "vjp", "vmap",
+    "Tensor", "__version__", "checkpoint", "custom_vjp", "enable_grad", "grad", "hessian", "hvp", "is_grad_enabled",
+    "jacobian", "jvp", "no_grad", "primitive", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -18,13 +18,17 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from tinygrad_np.primitive import Primitive, composites
+from tinygrad_np.primitives import Primitive, composites
 from tinygrad_np.record import depth
+from tinygrad_np.rules import decompositions, inverses, linalg
 
 __all__ = ["Batched", "active_sizes"]
 
 #: The sizes of the batches that are being mapped over in this context, the outermost first.
 active_sizes: ContextVar[tuple[int, ...]] = ContextVar("tinygrad_np.active_sizes", default=())
+
+#: The functions whose compositions are being computed: what these end in is a function of the same name.
+_composing: ContextVar[tuple[Callable[..., Any], ...]] = ContextVar("tinygrad_np.composing", default=())
 
 Function = Callable[..., Any]
 
@@ -91,6 +95,8 @@ class Batched(NDArrayOperatorsMixin):
         if _outranked(args):
             return NotImplemented
         if method == "__call__":
+            if ufunc in composites and ufunc.signature:
+                return composites[ufunc](*args, **kwargs)
             return _MATRIX_PRODUCTS.get(ufunc, _elementwise)(ufunc, args, kwargs)
         if method == "at":
             array, index, *values = args
@@ -110,14 +116,20 @@ class Batched(NDArrayOperatorsMixin):
             return _FAMILIES[function](function, args, kwargs)
         if function in _STACKED:
             return _elementwise(function, args, kwargs)
-        if function in composites:  # written with others, which have families
-            return composites[function](*args, **kwargs)
-        return _one_by_one(function, args, kwargs)
+        if function in composites and function not in _composing.get():  # written with others, which have families
+            token = _composing.set((*_composing.get(), function))
+            try:
+                return composites[function](*args, **kwargs)
+            finally:
+                _composing.reset(token)
+        return _one_by_one(function, args, kwargs)  # it may have come from its own composition
 
     @staticmethod
     def __primitive__(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any]) -> Any:
         if _outranked(args):
             return NotImplemented
+        if primitive in _STACKED:
+            return _elementwise(primitive, args, metadata)
         return primitive.forward(*args, **metadata)  # its forward function is NumPy code: each step finds its family
 
     # --- parts -------------------------------------------------------------------------------------------------------
@@ -409,11 +421,12 @@ def _defaults(function: Function) -> dict[str, Any]:
 
 _FAMILIES: dict[Function, Function] = {
     **dict.fromkeys((np.where, np.clip, np.isclose, np.real, np.imag, np.angle, np.nan_to_num, np.round), _elementwise),
-    **dict.fromkeys((np.tril, np.triu, np.linalg.vecdot, np.copy), _elementwise),
+    **dict.fromkeys((np.tril, np.triu, np.linalg.vecdot, np.copy, np.sinc, np.i0), _elementwise),
     **dict.fromkeys((np.sum, np.prod, np.mean, np.var, np.std, np.max, np.min, np.amax, np.amin, np.all, np.any), _along),
     **dict.fromkeys((np.flip, np.count_nonzero, np.concatenate, np.stack, np.diff, np.linalg.norm), _along),
     **dict.fromkeys((np.cumsum, np.cumprod, np.sort, np.argsort, np.argmax, np.argmin, np.roll, np.repeat), _flattening),
-    **dict.fromkeys((np.median, np.ptp, np.average, np.trapezoid, np.take), _flattening),
+    **dict.fromkeys((np.median, np.ptp, np.average, np.trapezoid, np.take, np.nanmax, np.nanmin, np.unwrap), _flattening),
+    **dict.fromkeys((np.partition, np.argpartition), _flattening),
     **dict.fromkeys((np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft, np.fft.hfft, np.fft.ihfft), _along),
     **dict.fromkeys((np.reshape, np.broadcast_to), _reshape),
     **dict.fromkeys((np.moveaxis, np.swapaxes), _moveaxis),
@@ -426,11 +439,14 @@ _FAMILIES: dict[Function, Function] = {
     np.result_type: lambda f, args, kwargs: f(*(getattr(a, "dtype", a) for a in args)),
 }  # fmt: skip
 
-#: Functions of stacks of matrices: the examples are one more stack.
-_STACKED = frozenset(
+#: Functions of stacks of matrices, or vectors: the examples are one more stack.
+_STACKED: frozenset[Function] = frozenset(
     getattr(np.linalg, name)
     for name in "inv pinv det slogdet cholesky qr svd svdvals eigh eigvalsh eig eigvals matrix_power matrix_rank".split()
-)
+) | {
+    decompositions.over, decompositions.undetermined, inverses.cofactor, inverses.second_cofactor,
+    linalg.cross_of_three, linalg.diagonal, linalg.from_diagonal, linalg.vecdot,
+}  # fmt: skip
 
 _MATRIX_PRODUCTS = {np.matmul: _matmul}
 

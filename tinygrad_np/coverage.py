@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.creation import ARRAYLESS
-from tinygrad_np.primitive import composites, constant, refused, table
+from tinygrad_np.primitives import composites, constant, refused, table
 from tinygrad_np.tensor import Tensor
 
 __all__ = ["Entry", "Status", "as_markdown", "as_text", "survey"]
@@ -89,6 +89,10 @@ def survey(scipy: bool = False) -> list[Entry]:
     return found
 
 
+#: NumPy's tests, and the deprecated name of vstack.
+_NOT_TOLD = {"test", "row_stack"}
+
+
 def _public(module: Any) -> list[tuple[tuple[str, ...], Callable[..., Any]]]:
     """The functions of a module, each with all of its names."""
     names: dict[Any, list[str]] = {}
@@ -96,7 +100,7 @@ def _public(module: Any) -> list[tuple[tuple[str, ...], Callable[..., Any]]]:
         warnings.simplefilter("ignore", DeprecationWarning)
         for name in sorted(set(module.__all__)):
             thing = getattr(module, name)
-            if callable(thing) and not isinstance(thing, type) and name != "test":
+            if callable(thing) and not isinstance(thing, type) and name not in _NOT_TOLD:
                 names.setdefault(thing, []).append(name)
     return [(tuple(sorted(found, key=lambda n: (n != f.__name__, n))), f) for f, found in names.items()]
 
@@ -132,7 +136,7 @@ def _probe(ufunc: np.ufunc, method: str) -> tuple[Status, str] | None:
     """Call a method; ``None`` if NumPy has none for this ufunc."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for dtype in (float, int, bool):
+        for dtype in (float, int):
             array = np.ones(3, dtype)
             arguments = _ARGUMENTS[method](array.copy())
             try:
@@ -147,7 +151,7 @@ def _probe(ufunc: np.ufunc, method: str) -> tuple[Status, str] | None:
         arguments = _ARGUMENTS[method](tensor)
         try:
             result = getattr(ufunc, method)(*arguments[: 2 if method == "at" and ufunc.nin == 1 else 3])
-        except NotImplementedError as refusal:
+        except (NotImplementedError, TypeError) as refusal:
             return Status.REFUSED, str(refusal).replace(f"np.{ufunc.__name__}", "np.f")
         result = tensor if method == "at" else result
         results = result if isinstance(result, tuple) else (result,)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, nondifferentiable, refuse
+from tinygrad_np.primitives import composite, nondifferentiable, refuse
 from tinygrad_np.record import Recorded, wrap
 
 __all__ = ["ARRAYLESS", "as_tensor"]
@@ -36,7 +36,7 @@ def _has_tensors(data: Iterable[Any]) -> bool:
 
 
 @composite(np.array)
-def array(object: Any, dtype: Any = None, *, copy: bool | None = True, order: str = "K", ndmin: int = 0) -> Any:
+def array(object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", ndmin: int = 0) -> Any:  # noqa: A002
     """Copy what is given into a Tensor, which keeps its elements in what order it likes."""
     tensor = as_tensor(object, dtype, copy)
     return tensor.reshape((*(1,) * (ndmin - tensor.ndim), *tensor.shape)) if ndmin > tensor.ndim else tensor
@@ -79,7 +79,7 @@ ARRAYLESS = frozenset({
     np.bartlett, np.blackman, np.hamming, np.hanning, np.fft.fftfreq, np.fft.rfftfreq,
     np.diag_indices, np.indices, np.mask_indices, np.tril_indices, np.triu_indices,
     np.base_repr, np.binary_repr, np.format_float_positional, np.format_float_scientific, np.typename,
-    np.datetime_data, np.isdtype, np.issubdtype, np.mintypecode, np.promote_types,
+    np.broadcast_shapes, np.datetime_data, np.isdtype, np.issubdtype, np.mintypecode, np.promote_types,
     np.isscalar, np.iterable, np.fromregex, np.load,
     np.get_include, np.info, np.show_config, np.show_runtime,
     np.get_printoptions, np.printoptions, np.set_printoptions, np.getbufsize, np.setbufsize,

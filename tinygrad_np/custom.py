@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled, no_grad
-from tinygrad_np.primitive import Primitive
-from tinygrad_np.record import Recorded, apply, depth, wrap
+from tinygrad_np.primitives import Primitive
+from tinygrad_np.record import Recorded, apply, wrap
 from tinygrad_np.rules.parts import Parts
 from tinygrad_np.tensor import conjugated
 from tinygrad_np.tree import flatten
@@ -30,8 +30,8 @@ class custom_vjp:
     """Decorate a function that comes with its own derivative.
 
     The function computes its result and returns it together with whatever the derivative will need:
-    ``return out, residuals``. Its ``backward``, called with these residuals and the cotangent of the result, returns the
-    cotangents of the arguments.
+    ``return out, residuals``. Its ``backward``, called with these residuals and the cotangent of the result, returns
+    the cotangents of the arguments.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class custom_vjp:
         results = call.compute([wrap(operand._data) for operand in operands])
         if is_grad_enabled() and any(a._node is not None and a._node.requires_grad for a in operands):
             if self._backward is None:
-                raise TypeError(f"{self.name} has no derivative yet: decorate the function for it by @{self.name}.backward")
+                raise TypeError(f"{self.name} has no derivative yet: decorate its function by @{self.name}.backward")
             found = apply(self._primitive, tuple(operands), {"call": call})
             results = list(found) if isinstance(found, tuple) else [found]
         return call.output(results)
@@ -118,7 +118,7 @@ class custom_vjp:
                 inside = inside.array
             if isinstance(inside, Recorded) and inside._node is not None and inside._node.requires_grad:
                 raise NotImplementedError(
-                    f"vmap of {self.name}, differentiated from outside, would pass its backward by: differentiate first, "
+                    f"vmap of {self.name}, differentiated outside, would pass its backward by: differentiate first, by "
                     f"vmap(grad(f)), or let {self.name} itself take the whole batch"
                 )
 
@@ -153,8 +153,8 @@ class _Call:
         for leaf in (*results, *self.residuals):
             if isinstance(leaf, Recorded) and leaf._node is not None and leaf._node.requires_grad:
                 raise TypeError(
-                    f"{self.owner.name} uses a Tensor that requires a gradient but is no argument, and its gradient would "
-                    f"be lost: pass it as an argument, or detach it"
+                    f"{self.owner.name} uses a Tensor that requires a gradient but is no argument, and its gradient "
+                    f"would be lost: pass it as an argument, or detach it"
                 )
         known = {id(leaf): ("result", i) for i, leaf in enumerate(results)}
         known |= {id(leaf): ("operand", i) for i, leaf in enumerate(operands)}
@@ -229,8 +229,8 @@ def _aligned(name: str, args: tuple[Any, ...], shares: Any) -> Iterator[Any]:
     if not isinstance(shares, tuple) or len(shares) != len(args):
         what = f"{len(shares)} of them" if isinstance(shares, tuple) else type(shares).__name__
         raise TypeError(
-            f"the backward of {name} is to return a tuple with the cotangents of its {len(args)} arguments (None for one "
-            f"without a derivative), but it returned {what}"
+            f"the backward of {name} is to return a tuple with the cotangents of its {len(args)} arguments (None for "
+            f"one without a derivative), but it returned {what}"
         )
     return _leaves(name, args, shares)
 
@@ -260,6 +260,7 @@ def _share(name: str, operand: Any, share: Any, recorded: bool) -> Any:
         fits = False
     if not fits:
         raise ValueError(
-            f"the backward of {name} returned a cotangent of shape {share.shape} for an argument of shape {operand.shape}"
+            f"the backward of {name} returned a cotangent of shape {share.shape} for an argument of shape "
+            f"{operand.shape}"
         )
     return share if recorded else share._data

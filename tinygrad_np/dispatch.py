@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import creation  # noqa: F401 - its functions enter the table
-from tinygrad_np.primitive import Primitive, composites, constant, refused, table
+from tinygrad_np.primitives import Primitive, composites, constant, refused, table
 from tinygrad_np.record import Recorded, apply, operator, wrap
 from tinygrad_np.rules.ufuncs import METHODS
 
@@ -76,7 +76,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
     out = outs[0]
     if method == "__call__" and ufunc in table:
         return _into(out, apply(table[ufunc], args, _supported(ufunc, (), kwargs)), ufunc)
-    if method in METHODS and ufunc in table:
+    if method in METHODS and (ufunc in table or (method == "outer" and ufunc in composites)):
         return _into(out, METHODS[method](ufunc, *args, **kwargs), ufunc)
     raise _missing(_name(ufunc) if method == "__call__" else f"{_name(ufunc)}.{method}", refused.get(ufunc))
 
@@ -163,5 +163,5 @@ def _missing(name: str, reason: str | None = None) -> NotImplementedError:
         return NotImplementedError(f"{name} does not take Tensors: {reason}")
     return NotImplementedError(
         f"{name} has no entry in the table of derivatives, so it does not take Tensors. If no gradient is needed "
-        f"through it, pass t.detach().numpy(); to give it a derivative, see tinygrad_np.primitive.define"
+        f"through it, pass t.detach().numpy(); to give it a derivative, see tinygrad_np.primitive"
     )

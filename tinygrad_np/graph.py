@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import Primitive
+from tinygrad_np.primitives import Primitive
 from tinygrad_np.pullback import pull_back
 
 __all__ = ["Node", "backpropagate", "leaf", "tick", "walk"]

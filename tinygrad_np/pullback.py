@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_np.primitive import VJP
+from tinygrad_np.primitives import VJP
 
 if TYPE_CHECKING:
     from tinygrad_np.graph import Array, Node

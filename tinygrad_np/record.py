@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_np.grad_mode import is_grad_enabled
 from tinygrad_np.graph import MANY, ONE, Node, leaf, tick
-from tinygrad_np.primitive import Primitive
+from tinygrad_np.primitives import Primitive
 from tinygrad_np.rules.parts import part
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import numpy as np
 from tinygrad_np.dispatch import call, call_ufunc, fast_paths
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf
-from tinygrad_np.primitive import table
+from tinygrad_np.primitives import table
 from tinygrad_np.record import Recorded, apply, as_array, lift, operator, wrap
 from tinygrad_np.rules import indexing, shapes
 

@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_np.batching import Batched, active_sizes
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf, tick, walk
-from tinygrad_np.primitive import primitive
+from tinygrad_np.primitives import primitive
 from tinygrad_np.record import apply, as_array, depth, lift, recorded, wrap
 from tinygrad_np.rules import shapes
 from tinygrad_np.tensor import Tensor, conjugated, seed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_np.functional._operands import T
-from tinygrad_np.primitive import table
+from tinygrad_np.primitives import table
 from tinygrad_np.rules import neural
 from tinygrad_np.rules.reductions import Axis
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_np.functional._operands import Array, T, known
 from tinygrad_np.graph import leaf
-from tinygrad_np.primitive import table
+from tinygrad_np.primitives import table
 from tinygrad_np.record import wrap
 from tinygrad_np.rules import neural
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_np.functional._operands import Array, T, bare_array, known
-from tinygrad_np.primitive import table
+from tinygrad_np.primitives import table
 from tinygrad_np.record import wrap
 from tinygrad_np.rules import neural, reductions
 from tinygrad_np.tensor import Tensor

@@ -27,12 +27,13 @@ from tinygrad_np.rules import (
     signal,
     sorting,
     statistics,
+    tools,
     ufuncs,
     writing,
 )
 
 __all__ = [
-    "arranging", "calling", "complex", "cumulative", "decompositions", "differences", "elementwise", "fft", "indexing", "inverses",
-    "linalg", "nan", "neural", "norms", "options", "parts", "polynomials", "quantiles", "ranges", "reductions",
-    "refusals", "selection", "shapes", "signal", "sorting", "statistics", "ufuncs", "writing",
+    "arranging", "calling", "complex", "cumulative", "decompositions", "differences", "elementwise", "fft", "indexing",
+    "inverses", "linalg", "nan", "neural", "norms", "options", "parts", "polynomials", "quantiles", "ranges",
+    "reductions", "refusals", "selection", "shapes", "signal", "sorting", "statistics", "tools", "ufuncs", "writing",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, nondifferentiable
+from tinygrad_np.primitives import composite, nondifferentiable
 
 
 @composite(np.astype)

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite
+from tinygrad_np.primitives import composite
 from tinygrad_np.rules.indexing import setitem, split_index
 
 
 @composite(np.piecewise)
 def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
     """A function by cases; each piece sees only the elements that it is for."""
-    if np.ndim(condlist) == 0 or (np.ndim(condlist[0]) == 0 and np.ndim(x)):
+    listed = isinstance(condlist, list | tuple) or np.ndim(condlist)
+    if not listed or (not isinstance(condlist[0], list) and np.ndim(condlist[0]) == 0 and np.ndim(x)):
         condlist = [condlist]
     conditions = [np.asarray(c, bool) if isinstance(c, list | bool) else c for c in condlist]
     if len(conditions) == len(funclist) - 1:
@@ -57,6 +58,6 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
         found = func(a, axis)
         found = np.expand_dims(found, axis) if found.ndim == a.ndim - 1 else found
         if found.ndim != a.ndim:
-            raise ValueError(f"apply_over_axes: a function may drop one axis, but this one made {found.ndim} of {a.ndim}")
+            raise ValueError(f"apply_over_axes: a function may drop one axis, this one made {found.ndim} of {a.ndim}")
         a = found
     return a

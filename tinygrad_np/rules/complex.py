@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, nondifferentiable, primitive, table
+from tinygrad_np.primitives import composite, nondifferentiable, primitive, table
 from tinygrad_np.rules.elementwise import quotient
 
 

@@ -7,28 +7,14 @@ worth ``f_y(out[i-1], a[i]) * s[i]``. The partial derivatives ``f_x`` and ``f_y`
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive, table
+from tinygrad_np.primitives import composite, primitive, table
+from tinygrad_np.rules.tools import as_array, cut
 
 _EXTREMA = (np.maximum, np.minimum, np.fmax, np.fmin)
-
-
-def cut(a: Any, start: int | None, stop: int | None, axis: int) -> Any:
-    """Return ``a[start:stop]``, along any axis."""
-    return a[(*(slice(None),) * (axis % a.ndim), slice(start, stop))]
-
-
-def gather_axes(a: Any, axis: Any) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
-    """Make one axis, the last, of those of a reduction. Also return the shape of its result, and that with keepdims."""
-    axes = range(a.ndim) if axis is None else [i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
-    kept = [i for i in range(a.ndim) if i not in axes]
-    shape = tuple(a.shape[i] for i in kept)
-    gathered = np.reshape(np.transpose(a, (*kept, *axes)), (*shape, math.prod(a.shape[i] for i in axes)))
-    return gathered, shape, tuple(1 if i in axes else n for i, n in enumerate(a.shape))
 
 
 def _backwards(a: Any, g: Any, axis: int) -> Any:
@@ -68,8 +54,9 @@ def _slopes(ufunc: np.ufunc, a: Any, out: Any, axis: int) -> list[Any]:
         stays = ((x == result) | ((x != x) & (result != result))).astype(out.dtype)
         share = cut(attains / recurrence(stays, attains, axis=axis), 1, None, axis)
         return [1 - share, share]
+    arrays, one = (x, y, result), np.ones_like(result)
     return [
-        np.zeros_like(result) if vjp is None else vjp.rule(np.ones_like(result), *((x, y, result)[i] for i in vjp.needs))
+        np.zeros_like(result) if vjp is None else vjp.rule(one, *(arrays[i] for i in vjp.needs))
         for vjp in table[ufunc].vjps
     ]
 
@@ -84,7 +71,7 @@ def _accumulate_vjp(g: Any, a: Any, out: Any, ufunc: np.ufunc, axis: int) -> Any
 
 @primitive(a=_accumulate_vjp)
 def accumulate(a: Any, *, ufunc: np.ufunc, axis: int = 0) -> Any:
-    """``ufunc.accumulate`` of any binary function in the table; of zeros, the derivatives are exact, too."""
+    """``ufunc.accumulate`` of any binary function in the table."""
     return ufunc.accumulate(a, axis)
 
 
@@ -95,7 +82,7 @@ def cumsum(a: Any, *, axis: int) -> Any:
 
 
 def _lined_up(a: Any, axis: int | None, dtype: Any) -> tuple[Any, int]:
-    a = a if dtype is None else a.astype(dtype)
+    a = as_array(a) if dtype is None else as_array(a).astype(dtype)
     return (np.ravel(a), 0) if axis is None or a.ndim == 0 else (a, axis)
 
 

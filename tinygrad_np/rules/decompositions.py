@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
+from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.linalg import adjoint, conj, hermitian_part
 
 _SVDResult = type(np.linalg.svd(np.eye(1)))
@@ -26,10 +26,7 @@ _SVDResult = type(np.linalg.svd(np.eye(1)))
 # --- triangular factors -------------------------------------------------------------------------------------------
 def _lower(x: Any) -> Any:
     """The lower triangle, with half of the diagonal."""
-    n = x.shape[-1]
-    mask = np.tri(n, dtype=x.real.dtype)
-    mask.flat[:: n + 1] = 0.5
-    return x * mask
+    return (np.tril(x) + np.tril(x, -1)) / 2
 
 
 def _cholesky_vjp(g: Any, out: Any, upper: bool) -> Any:
@@ -92,9 +89,9 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
 
 # --- eigenvalues and singular values ------------------------------------------------------------------------------
 def _apart(d: Any, values: Any) -> Any:
-    """Whether differences ``d`` of ``values`` (or sums) are more than rounding errors."""
-    size = np.absolute(values).max(axis=-1, initial=0)[..., None, None]
-    return np.absolute(d) > 64 * np.finfo(values.dtype).eps * size
+    """Whether differences ``d`` of ``values`` (or sums) are more than rounding errors. All values are in one row."""
+    size = np.max(np.absolute(values), axis=-1, initial=0, keepdims=True)
+    return np.absolute(d) > 64 * float(np.finfo(values.dtype).eps) * size
 
 
 @primitive(
@@ -105,7 +102,7 @@ def _apart(d: Any, values: Any) -> Any:
 def over(x: Any, d: Any, values: Any) -> Any:
     """``x / d``, and 0 where ``d``, a difference or a sum of ``values``, is zero but for rounding errors.
 
-    In the latter case a gradient is defined only if ``x`` is zero as well.
+    In the latter case a gradient is defined only if ``x`` is zero as well. All the ``values`` are in one row.
     """
     shape = np.broadcast_shapes(x.shape, d.shape)
     return np.divide(x, d, out=np.zeros(shape, np.result_type(x, d)), where=_apart(d, values))
@@ -122,22 +119,24 @@ def undetermined(by_values: Any, by_vectors: Any, values: Any, *, among: str, an
     Parameters
     ----------
     by_values
-        Cotangent of the values.
+        Cotangent of the values: a row.
     by_vectors
         How the loss depends on turning vectors ``i`` and ``j`` into each other: a matrix.
+    values
+        A row.
     and_zero
         There are more vectors, which complete a basis; their value is 0, and the loss does not depend on it.
     """
     if and_zero:
         one = [(0, 0)] * (values.ndim - 1) + [(0, 1)]
-        values, by_values, by_vectors = np.pad(values, one), np.pad(by_values, one), np.pad(by_vectors, [*one, (0, 1)])
-    i, j = (..., slice(None), None), (..., None, slice(None))
+        both = [*one[:-2], (0, 1), (0, 1)]
+        values, by_values, by_vectors = np.pad(values, one), np.pad(by_values, one), np.pad(by_vectors, both)
     size, turns = np.absolute(by_values), np.absolute(by_vectors)
     small = math.sqrt(np.finfo(values.dtype).eps)
-    most = small * size.max(axis=-1, initial=0)[..., None, None]
-    differ = np.absolute(by_values[i] - by_values[j]) > most
-    mixed = (turns + turns.mT > small * turns.max(axis=(-2, -1), keepdims=True, initial=0)) & (size[i] + size[j] > most)
-    found = ~_apart(values[i] - values[j], values) & (differ | mixed) & ~np.eye(values.shape[-1], dtype=bool)
+    most = small * size.max(axis=-1, keepdims=True, initial=0)
+    differ = np.absolute(by_values.mT - by_values) > most
+    mixed = (turns + turns.mT > small * turns.max(axis=(-2, -1), keepdims=True, initial=0)) & (size + size.mT > most)
+    found = ~_apart(_gaps(values), values) & (differ | mixed) & ~np.eye(values.shape[-1], dtype=bool)
     if np.any(found):
         *_, first, second = (int(k[0]) for k in np.nonzero(found))
         raise np.linalg.LinAlgError(
@@ -148,17 +147,18 @@ def undetermined(by_values: Any, by_vectors: Any, values: Any, *, among: str, an
     return np.zeros(())
 
 
-def _gaps(w: Any) -> Any:
-    return w[..., None, :] - w[..., :, None]
+def _gaps(row: Any) -> Any:
+    return row - row.mT
 
 
 def _eigh_vjp(g: Any, out: Any) -> Any:
     """Giles (2008), section 3.1; Seeger et al. (2017), "Auto-differentiating linear algebra", section 4.4."""
-    gw, gu = g
-    w, u = out
-    left = 0 if gw is None else u * gw[..., None, :]
+    gw, gu = (None if x is None else conj(x) for x in g)
+    w, u = out[0][..., None, :], out[1]
+    gw = None if gw is None else gw[..., None, :]
+    left = 0 if gw is None else u * gw
     if gu is not None:
-        turn = adjoint(u) @ conj(gu)
+        turn = adjoint(u) @ gu
         if gw is not None:
             undetermined(gw, turn, w, among="eigenvalues")
         left = left + u @ over((turn - adjoint(turn)) / 2, _gaps(w), w)
@@ -179,12 +179,12 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
 
 def _eig_vjp(g: Any, out: Any) -> Any:
     """Giles (2008), section 3.1; NumPy's vectors have length one, so what would change that is taken out."""
-    gw, gv = g
-    w, v = out
+    gw, gv = (None if x is None else conj(x) for x in g)
+    w, v = out[0][..., None, :], out[1]
+    gw = None if gw is None else gw[..., None, :]
     vh = adjoint(v)
-    inner = 0 if gw is None else conj(gw)[..., :, None] * vh
+    inner = 0 if gw is None else gw.mT * vh
     if gv is not None:
-        gv = conj(gv)
         turn = vh @ gv
         turn = turn - (vh @ v) * np.real(np.sum(conj(v) * gv, -2, keepdims=True))
         if gw is not None:
@@ -212,11 +212,12 @@ def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
     Their quotients by ``s[j]**2 - s[i]**2`` fall apart into one by the difference and one by the sum. Where singular
     values coincide the latter stays, so a function like the polar factor ``u @ vh`` has its gradient there.
     """
-    s, k = out[1], out[1].shape[-1]
+    s, k = out[1][..., None, :], out[1].shape[-1]
     m, n = a_shape[-2:]
     if g[0] is None and g[2] is None:  # at s = 0 the kink of a norm: no share
-        return conj((out[0][..., :k] * np.where(s > 0, g[1], 0)[..., None, :]) @ out[2][..., :k, :])
+        return conj((out[0][..., :k] * np.where(s > 0, g[1][..., None, :], 0)) @ out[2][..., :k, :])
     gu, gs, gvh = g.filled(out)
+    gs = gs[..., None, :]
     u, gu = _without_completion(out[0], conj(gu), k)
     v, gv = _without_completion(adjoint(out[2]), gvh.mT, k)
     turn, other = adjoint(u) @ gu, adjoint(v) @ gv
@@ -224,13 +225,13 @@ def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
         both = np.absolute(turn) + np.absolute(other)
         undetermined(gs, both, s, among="singular values", and_zero=m != n)
     p, q = turn - adjoint(turn), other - adjoint(other)
-    inner = (over(p + q, _gaps(s), s) + over(p - q, s[..., None, :] + s[..., :, None], s)) / 2
-    left = u @ inner + u * gs[..., None, :]
+    inner = (over(p + q, _gaps(s), s) + over(p - q, s + s.mT, s)) / 2
+    left = u @ inner + u * gs
     if m > k:
-        left = left + over(gu - u @ turn, s[..., None, :], s)
+        left = left + over(gu - u @ turn, s, s)
     found = left @ adjoint(v)
     if n > k:
-        found = found + u @ adjoint(over(gv - v @ other, s[..., None, :], s))
+        found = found + u @ adjoint(over(gv - v @ other, s, s))
     return conj(found)
 
 

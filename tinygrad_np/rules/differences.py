@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
-from tinygrad_np.rules.cumulative import cut
+from tinygrad_np.primitives import composite, primitive
+from tinygrad_np.rules.tools import as_array, cut
 
 
 def _diff_vjp(g: Any, a_shape: tuple[int, ...], n: int, axis: int) -> Any:
@@ -28,6 +28,7 @@ def diff(a: Any, *, n: int = 1, axis: int = -1) -> Any:
 def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
     if n == 0:
         return a
+    a = as_array(a)
     parts = [a]
     for more, place in ((prepend, 0), (append, 2)):
         if more is not np._NoValue:
@@ -45,14 +46,14 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
         if more is not None:
             if not np.can_cast(np.result_type(more), found.dtype, "same_kind") and np.ndim(more):
                 raise TypeError(f"ediff1d: {name} of dtype {np.result_type(more)} does not go into {found.dtype}")
-            parts.insert(place, np.ravel(more))
-    return np.concatenate(parts).astype(found.dtype) if len(parts) > 1 else found
+            parts.insert(place, np.ravel(as_array(more).astype(found.dtype)))
+    return np.concatenate(parts) if len(parts) > 1 else found
 
 
 @composite(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Integral of the polygon through the points."""
-    y = y if hasattr(y, "ndim") else np.asarray(y)
+    y = as_array(y)
     if x is not None:
         dx = np.diff(x) if np.ndim(x) == 1 else np.diff(x, axis=axis)
         if np.ndim(x) == 1:
@@ -64,7 +65,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 @composite(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Derivatives by second-order differences inside, of the first or second order at the edges."""
-    f = f if hasattr(f, "ndim") else np.asarray(f)
+    f = as_array(f)
     f = f.astype(np.float64) if f.dtype.kind in "iu" else f
     axes = range(f.ndim) if axis is None else [int(i) % f.ndim for i in np.atleast_1d(axis)]
     if not varargs:
@@ -94,7 +95,7 @@ def _slope(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
         inside = (at(2, None) - at(0, -2)) / (2.0 * h)
         before = after = h, h
     else:
-        h = np.diff(spacing if hasattr(spacing, "ndim") else np.asarray(spacing)).astype(f.dtype)
+        h = np.diff(as_array(spacing)).astype(f.dtype)
         h = np.reshape(h, (n - 1, *(1,) * (f.ndim - axis - 1)))
         left, right = h[:-1], h[1:]
         a, b, c = -right / (left * (left + right)), (right - left) / (left * right), left / (right * (left + right))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, define, nondifferentiable, primitive
+from tinygrad_np.primitives import composite, define, nondifferentiable, primitive
 
 
 @primitive(

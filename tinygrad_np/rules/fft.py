@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
+from tinygrad_np.primitives import composite, primitive
 
 Axes = Any  # int, sequence of int, or None
+Norm = Any  # None, "backward", "ortho", "forward"
 
 
 def _resized(a: Any, n: int, axis: int) -> Any:
@@ -39,13 +40,13 @@ def _mirrored(n: int, axis: int, like: Any) -> Any:
 
 
 #: Which normalization of the inverse transform has the factor that this one of the forward transform has.
-_OPPOSITE = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
+_OPPOSITE: dict[Norm, Norm] = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
 
 
 @primitive(np.fft.fft, a=lambda g, a_shape, axis, norm: (
     _resized(np.fft.fft(g, axis=axis, norm=norm), a_shape[axis], axis)
 ))  # fmt: skip
-def fft(a: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def fft(a: Any, *, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
     """Discrete Fourier transform along an axis."""
     return np.fft.fft(a, n, axis, norm)
 
@@ -53,12 +54,12 @@ def fft(a: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None
 @primitive(np.fft.ifft, a=lambda g, a_shape, axis, norm: (
     _resized(np.fft.ifft(g, axis=axis, norm=norm), a_shape[axis], axis)
 ))  # fmt: skip
-def ifft(a: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def ifft(a: Any, *, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
     """Inverse of :func:`fft`."""
     return np.fft.ifft(a, n, axis, norm)
 
 
-def _rfft_vjp(g: Any, a_shape: tuple[int, ...], n: int | None, axis: int, norm: str | None) -> Any:
+def _rfft_vjp(g: Any, a_shape: tuple[int, ...], n: int | None, axis: int, norm: Norm) -> Any:
     """Sum of ``g[k] exp(-2 pi i j k / n)`` over the kept frequencies, real part: an inverse transform without its 2."""
     n = a_shape[axis] if n is None else n
     signal = np.fft.irfft(np.conj(g) / _mirrored(n, axis, g), n, axis, _OPPOSITE[norm])
@@ -66,35 +67,35 @@ def _rfft_vjp(g: Any, a_shape: tuple[int, ...], n: int | None, axis: int, norm: 
 
 
 @primitive(np.fft.rfft, a=_rfft_vjp)
-def rfft(a: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def rfft(a: Any, *, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
     """First half of the Fourier transform of real numbers."""
     return np.fft.rfft(a, n, axis, norm)
 
 
-def _irfft_vjp(g: Any, a_shape: tuple[int, ...], axis: int, norm: str | None) -> Any:
+def _irfft_vjp(g: Any, a_shape: tuple[int, ...], axis: int, norm: Norm) -> Any:
     spectrum = np.conj(np.fft.rfft(g, axis=axis, norm=_OPPOSITE[norm]))
     return _resized(spectrum * _mirrored(g.shape[axis], axis, g), a_shape[axis], axis)
 
 
 @primitive(np.fft.irfft, a=_irfft_vjp)
-def irfft(a: Any, *, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def irfft(a: Any, *, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
     """Inverse of :func:`rfft`; imaginary parts of the zero and of Nyquist's frequency do not count."""
     return np.fft.irfft(a, n, axis, norm)
 
 
 @composite(np.fft.hfft)
-def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def hfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
     """Transform of a signal whose other half is the mirror image of ``a``: a real spectrum."""
     return np.fft.irfft(np.conj(a), n, axis, _opposite(norm))
 
 
 @composite(np.fft.ihfft)
-def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
     """Inverse of :func:`hfft`."""
     return np.conj(np.fft.rfft(a, n, axis, _opposite(norm)))
 
 
-def _opposite(norm: str | None) -> str:
+def _opposite(norm: Norm) -> Norm:
     if norm not in _OPPOSITE:
         raise ValueError(f"norm={norm!r}, but there are 'backward', 'ortho' and 'forward'")
     return _OPPOSITE[norm]
@@ -112,7 +113,7 @@ def _lengths(a: Any, s: Sequence[int] | None, axes: Axes) -> list[tuple[int, int
 
 
 @composite(np.fft.fftn)
-def fftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = None) -> Any:
+def fftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: Norm = None) -> Any:
     """Transform along several axes."""
     for n, axis in reversed(_lengths(a, s, axes)):
         a = np.fft.fft(a, n, axis, norm)
@@ -120,7 +121,7 @@ def fftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | 
 
 
 @composite(np.fft.ifftn)
-def ifftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = None) -> Any:
+def ifftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: Norm = None) -> Any:
     """Inverse of :func:`fftn`."""
     for n, axis in reversed(_lengths(a, s, axes)):
         a = np.fft.ifft(a, n, axis, norm)
@@ -128,7 +129,7 @@ def ifftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str |
 
 
 @composite(np.fft.rfftn)
-def rfftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = None) -> Any:
+def rfftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: Norm = None) -> Any:
     """Transform of real numbers along several axes; half of the last one is kept."""
     *others, (n, last) = _lengths(a, s, axes)
     a = np.fft.rfft(a, n, last, norm)
@@ -138,7 +139,7 @@ def rfftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str |
 
 
 @composite(np.fft.irfftn)
-def irfftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = None) -> Any:
+def irfftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: Norm = None) -> Any:
     """Inverse of :func:`rfftn`."""
     *others, (n, last) = _lengths(a, s, axes)
     for m, axis in others:
@@ -147,25 +148,25 @@ def irfftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str 
 
 
 @composite(np.fft.fft2)
-def fft2(a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = None) -> Any:
+def fft2(a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: Norm = None) -> Any:
     """Transform along two axes."""
     return fftn(a, s, axes, norm)
 
 
 @composite(np.fft.ifft2)
-def ifft2(a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = None) -> Any:
+def ifft2(a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: Norm = None) -> Any:
     """Inverse of :func:`fft2`."""
     return ifftn(a, s, axes, norm)
 
 
 @composite(np.fft.rfft2)
-def rfft2(a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = None) -> Any:
+def rfft2(a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: Norm = None) -> Any:
     """Transform of real numbers along two axes."""
     return rfftn(a, s, axes, norm)
 
 
 @composite(np.fft.irfft2)
-def irfft2(a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = None) -> Any:
+def irfft2(a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: Norm = None) -> Any:
     """Inverse of :func:`rfft2`."""
     return irfftn(a, s, axes, norm)
 

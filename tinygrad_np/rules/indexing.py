@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
+from tinygrad_np.primitives import composite, primitive
 
 
 class _Placeholder(Enum):
@@ -116,7 +116,7 @@ def _unique(ar: Any, *, part: int, axis: int | None, equal_nan: bool) -> Any:
 @composite(np.unique)
 def unique(
     ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
-    axis: int | None = None, *, equal_nan: bool = True,
+    axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,
 ) -> Any:  # fmt: skip
     """Distinct elements, sorted: read at the first place where each occurs."""
     index, *others = (
@@ -137,4 +137,5 @@ def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: 
     n = a.shape[axis]
     if mode != "raise":
         indices = np.mod(indices, n) if mode == "wrap" else np.clip(indices, 0, n - 1)
-    return a[(*(slice(None),) * (axis % a.ndim), indices)]
+    index, arrays = split_index((*(slice(None),) * (axis % a.ndim), indices))
+    return getitem(a, *arrays, index=index)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, define, nondifferentiable, primitive
+from tinygrad_np.primitives import composite, nondifferentiable, primitive
 
 
 def conj(x: Any) -> Any:
@@ -60,10 +60,6 @@ matmul = primitive(np.matmul, x=lambda g, y, x_shape: _matmul_vjp_x(g, x_shape, 
                               y=lambda g, x, y_shape: _matmul_vjp_y(g, x, y_shape))(np.matmul)  # fmt: skip
 
 
-vecdot = define(np.vecdot, x1=lambda g, x2: g[..., None] * x2,
-                           x2=lambda g, x1: g[..., None] * x1)  # fmt: skip
-
-
 @composite(np.dot)
 def dot(a: Any, b: Any, out: None = None) -> Any:
     """Dot product: the last axis of ``a`` with the last but one of ``b``."""
@@ -97,10 +93,16 @@ def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 
 if hasattr(np, "matvec"):  # NumPy 2.2
-    define(np.matvec, x1=lambda g, x2: g[..., :, None] * x2[..., None, :],
-                      x2=lambda g, x1: (x1.mT @ g[..., None])[..., 0])  # fmt: skip
-    define(np.vecmat, x1=lambda g, x2: conj((x2 @ g[..., None])[..., 0]),
-                      x2=lambda g, x1: conj(x1)[..., :, None] * g[..., None, :])  # fmt: skip
+
+    @composite(np.matvec)
+    def matvec(x1: Any, x2: Any, /) -> Any:
+        """Matrices times vectors."""
+        return (x1 @ _array(x2)[..., None])[..., 0]
+
+    @composite(np.vecmat)
+    def vecmat(x1: Any, x2: Any, /) -> Any:
+        """Conjugates of vectors, times matrices."""
+        return (conj(_array(x1))[..., None, :] @ x2)[..., 0, :]
 
 
 @composite(np.inner)
@@ -132,8 +134,9 @@ def kron(a: Any, b: Any) -> Any:
     return apart.reshape([n * m for n, m in zip(rows, columns, strict=True)])
 
 
-@primitive(a=lambda g, b: _cross_of_3(b, g), b=lambda g, a: _cross_of_3(g, a))
-def _cross_of_3(a: Any, b: Any) -> Any:
+@primitive(a=lambda g, b: cross_of_three(b, g), b=lambda g, a: cross_of_three(g, a))
+def cross_of_three(a: Any, b: Any) -> Any:
+    """Cross products of vectors with three components, along the last axis."""
     return np.cross(a, b)
 
 
@@ -149,7 +152,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     if lengths == (2, 2):
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     a, b = (x if x.shape[-1] == 3 else np.concatenate([x, np.zeros_like(x[..., :1])], -1) for x in (a, b))
-    return np.moveaxis(_cross_of_3(a, b), -1, axisc)
+    return np.moveaxis(cross_of_three(a, b), -1, axisc)
 
 
 @composite(np.linalg.cross)
@@ -328,22 +331,33 @@ nondifferentiable(np.einsum_path)
 
 
 # --- diagonals ----------------------------------------------------------------------------------------------------
-@primitive(np.diagonal, a=lambda g, a_shape, offset, axis1, axis2: from_diagonal(
+# Axes are counted from the end, and whatever comes before them is a stack.
+
+
+@primitive(a=lambda g, a_shape, offset, axis1, axis2: from_diagonal(
     g, offset=offset, axis1=axis1, axis2=axis2, shape=a_shape
 ))  # fmt: skip
-def diagonal(a: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def diagonal(a: Any, *, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Any:
     """Diagonal of two axes, as the last axis."""
     return np.diagonal(a, offset, axis1, axis2)
 
 
 @primitive(a=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2))
-def from_diagonal(a: Any, *, offset: int, axis1: int, axis2: int, shape: tuple[int, ...]) -> Any:
+def from_diagonal(
+    a: Any, *, shape: tuple[int, ...], offset: int = 0, axis1: int = -2, axis2: int = -1
+) -> Any:  # fmt: skip
     """Zeros of ``shape``, with ``a`` on that diagonal."""
-    out = np.zeros(shape, a.dtype)
+    out = np.zeros((*a.shape[: a.ndim + 1 - len(shape)], *shape), a.dtype)
     on = np.diagonal(out, offset, axis1, axis2)
     on.flags.writeable = True  # NumPy locks it for fear of misunderstandings: this one is understood
     on[...] = a
     return out
+
+
+@composite(np.diagonal)
+def _diagonal_of(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    np.diagonal(np.broadcast_to(0, a.shape), offset, axis1, axis2)  # raises NumPy's errors
+    return diagonal(a, offset=offset, axis1=axis1 % a.ndim - a.ndim, axis2=axis2 % a.ndim - a.ndim)
 
 
 @composite(np.diag)
@@ -352,7 +366,7 @@ def diag(v: Any, k: int = 0) -> Any:
     if v.ndim == 2:
         return diagonal(v, offset=k)
     if v.ndim == 1:
-        return from_diagonal(v, offset=k, axis1=0, axis2=1, shape=(len(v) + abs(k),) * 2)
+        return from_diagonal(v, offset=k, shape=(len(v) + abs(k),) * 2)
     raise ValueError(f"diag is for one or two axes, but the shape is {v.shape}; see np.diagonal")
 
 
@@ -364,13 +378,13 @@ def diagflat(v: Any, k: int = 0) -> Any:
 
 @composite(np.linalg.diagonal)
 def _matrix_diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    return diagonal(x, offset=offset, axis1=-2, axis2=-1)
+    return _diagonal_of(x, offset, -2, -1)
 
 
 @composite(np.trace)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
     """Sum over a diagonal."""
-    on = diagonal(a, offset=offset, axis1=axis1, axis2=axis2)
+    on = _diagonal_of(a, offset, axis1, axis2)
     return np.sum(on if dtype is None else on.astype(dtype), axis=-1)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
+from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
 from tinygrad_np.rules.reductions import Axis, unreduce
 

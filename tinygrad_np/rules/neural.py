@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import primitive
+from tinygrad_np.primitives import primitive
 from tinygrad_np.rules.linalg import as_rows
 from tinygrad_np.rules.reductions import logsumexp
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, nondifferentiable, primitive
+from tinygrad_np.primitives import composite, nondifferentiable, primitive
 from tinygrad_np.rules.elementwise import slope_of_size
 from tinygrad_np.rules.inverses import regular_ones
 from tinygrad_np.rules.linalg import conj

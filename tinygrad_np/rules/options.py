@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import Primitive, composite, primitive, table
+from tinygrad_np.primitives import Primitive, composite, primitive, table
 from tinygrad_np.rules.elementwise import quotient
 from tinygrad_np.rules.reductions import Axis, unreduce
 

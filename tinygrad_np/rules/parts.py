@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import primitive
+from tinygrad_np.primitives import primitive
 
 
 class Parts(tuple[Any, ...]):

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
+from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
+from tinygrad_np.rules.tools import as_array, known
 
 
 def _array(p: Any) -> Any:
-    return np.atleast_1d(p if hasattr(p, "ndim") else np.asarray(p))
+    return np.atleast_1d(as_array(p))
 
 
 def _derivative(p: Any) -> Any:
@@ -34,6 +35,7 @@ def polyval(p: Any, x: Any) -> Any:
 
 @composite(np.polyval)
 def _polyval(p: Any, x: Any) -> Any:
+    x = as_array(x)
     if np.ndim(p) == 1:
         return polyval(p, x)
     y = np.zeros_like(x)
@@ -162,7 +164,7 @@ def polyfit(
     c = (c.T / scale).T
     if full:
         return c, residuals, rank, s, rcond
-    if rank != order:
+    if known(rank != order):
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)
     if not cov:
         return c

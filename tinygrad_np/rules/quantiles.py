@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
-from tinygrad_np.rules.cumulative import gather_axes
+from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.reductions import Axis
 from tinygrad_np.rules.selection import take_along_axis
 from tinygrad_np.rules.statistics import aligned_weights
+from tinygrad_np.rules.tools import as_array, gather_axes, known
 
 #: Plotting positions (alpha, beta) of the continuous methods: Hyndman and Fan, The American Statistician 50 (1996) 361.
 _CONTINUOUS = {
@@ -55,16 +55,17 @@ def _weighted_position(a: Any, weights: Any, q: Any) -> Any:
 
 
 @primitive(a=None, ranks=None)
-def _places(a: Any, ranks: Any) -> Any:
-    """Where along the last axis the elements of these ranks stand."""
-    return np.take_along_axis(np.argpartition(a, np.unique(ranks), -1), ranks, -1)
+def _places(a: Any, ranks: Any, *, sparse: bool) -> Any:
+    """Where along the last axis the elements of these ranks stand. Few ranks can be found without sorting all."""
+    order = np.argpartition(a, np.unique(ranks), -1) if sparse else np.argsort(a, -1)
+    return np.take_along_axis(order, np.broadcast_to(ranks, (*a.shape[:-1], ranks.shape[-1])), -1)
 
 
 # --- order statistics
 def _read(a: Any, ranks: Any) -> Any:
     """The elements of these ranks along the last axis."""
-    ranks = ranks.astype(np.intp)
-    return take_along_axis(a, _places(a, np.broadcast_to(ranks, (*a.shape[:-1], ranks.shape[-1]))), axis=-1)
+    sparse = isinstance(ranks, np.ndarray) and ranks.size <= 8
+    return take_along_axis(a, _places(a, ranks.astype(np.intp), sparse=sparse), axis=-1)
 
 
 def _valid(a: Any, skip_nan: bool) -> tuple[Any, Any]:
@@ -78,13 +79,14 @@ def _valid(a: Any, skip_nan: bool) -> tuple[Any, Any]:
 def _quantile(
     a: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights: Any, skip_nan: bool, percent: bool = False
 ) -> Any:
+    a = as_array(a)
     if a.dtype.kind == "c":
         raise TypeError("a quantile of complex numbers is not defined: they have no order")
     if weights is not None and method != "inverted_cdf":
         raise ValueError(f"only method='inverted_cdf' knows weights, not {method!r}")
     weak = isinstance(q, int | float)
-    q = (q if hasattr(q, "ndim") else np.asarray(q)) / (100 if percent else 1)
-    if q.ndim > 2 or not np.all((q >= 0) & (q <= 1)):
+    q = as_array(q) / (100 if percent else 1)
+    if q.ndim > 2 or known((q < 0) | (q > 1)):
         raise ValueError(f"quantiles lie between 0 and {100 if percent else 1}, in an array of two axes at most")
     flat = np.reshape(q, -1)
     data, shape, kept_dims = gather_axes(a, axis)

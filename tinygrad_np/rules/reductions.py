@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import nondifferentiable, primitive
+from tinygrad_np.primitives import nondifferentiable, primitive
 from tinygrad_np.rules.elementwise import finite, quotient
 
 Axis = Any  # int, tuple of int, or None for all axes

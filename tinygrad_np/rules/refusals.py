@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_np.primitive import nondifferentiable, refuse
+from tinygrad_np.primitives import nondifferentiable, refuse
 
 nondifferentiable(np.array2string, np.array_repr, np.array_str)  # text
 nondifferentiable(np.common_type, np.min_scalar_type, np.einsum_path)  # facts about arrays

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
+from tinygrad_np.primitives import composite, primitive
+from tinygrad_np.rules.tools import as_array
 
 
 # --- along an axis
@@ -84,7 +85,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     """The first of the choices whose condition holds."""
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError(f"select: {len(condlist)} conditions for {len(choicelist)} choices; each has its own")
-    conditions = [c if hasattr(c, "dtype") else np.asarray(c) for c in condlist]
+    conditions = [as_array(c) for c in condlist]
     for i, condition in enumerate(conditions):
         if condition.dtype != np.bool_:
             raise TypeError(f"select: condition {i} has dtype {condition.dtype}, but a condition is a bool")
@@ -120,14 +121,14 @@ def _mixed(obj: Any, *, n: int, new: int) -> Any:
 @composite(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """Leave out parts along an axis."""
-    arr, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
+    arr, axis = (np.ravel(arr), 0) if axis is None else (as_array(arr), axis)
     return np.take(arr, _kept(obj, n=arr.shape[axis]), axis)
 
 
 @composite(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """Put parts in along an axis, before the positions ``obj``."""
-    arr, axis = (np.ravel(arr), 0) if axis is None else (arr, axis % arr.ndim)
+    arr, axis = (np.ravel(arr), 0) if axis is None else (as_array(arr), axis % np.ndim(arr))
     n = arr.shape[axis]
     if isinstance(obj, slice):
         obj = np.arange(n)[obj]
@@ -135,7 +136,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         obj = np.asarray(obj, dtype=None if len(obj) else np.intp)
     if getattr(obj, "dtype", None) == np.bool_:
         obj = np.flatnonzero(obj)
-    values = values if hasattr(values, "ndim") else np.asarray(values)
+    values = as_array(values)
     new = np.size(obj)
     if new == 1:  # a single place takes any number of parts
         values = np.reshape(values, (1,) * (arr.ndim - values.ndim) + values.shape)

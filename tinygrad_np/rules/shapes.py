@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, nondifferentiable, primitive
+from tinygrad_np.primitives import composite, nondifferentiable, primitive
 
 
 @primitive(a=lambda g: g)

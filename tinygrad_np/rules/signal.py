@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, primitive
+from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
+from tinygrad_np.rules.selection import take_along_axis
+from tinygrad_np.rules.tools import as_array, known
 
 
 # --- interpolation
@@ -27,7 +29,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     if xp.ndim != 1 or xp.shape != fp.shape or not xp.size:
         raise ValueError(f"interp: knots and values are two vectors of one length, not {xp.shape} and {fp.shape}")
     if period is not None:
-        if np.any(period == 0):
+        if known(period == 0):
             raise ValueError("interp: the period must not be 0")
         period, left, right = np.absolute(period), None, None
         x, xp = np.remainder(x, period), np.remainder(xp, period)
@@ -40,14 +42,18 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         inner = np.where(np.isnan(x), x, fp[0])
     else:
         i, run = _segment(x, xp), xp[1:] - xp[:-1]
-        slopes = quotient(np.where(run == 0, 0, fp[1:] - fp[:-1]), run)[i]
+        slopes = _at(i, quotient(np.where(run == 0, 0, fp[1:] - fp[:-1]), run))
         i = i + (x == xp[-1])  # from the end, the last knot is reached exactly
-        inner = slopes * (x - xp[i]) + fp[i]
+        inner = slopes * (x - _at(i, xp)) + _at(i, fp)
     return np.where(x < xp[0], left, np.where(x > xp[-1], right, inner))
 
 
+def _at(places: Any, values: Any) -> Any:
+    return np.reshape(take_along_axis(values, np.reshape(places, -1), axis=0), places.shape)
+
+
 def _float(a: Any) -> Any:
-    a = a if hasattr(a, "ndim") else np.asarray(a)
+    a = as_array(a)
     return a.astype(np.complex128 if a.dtype.kind == "c" else np.float64)
 
 
@@ -132,11 +138,11 @@ def i0(x: Any, *, order: int = 0) -> Any:
     """Modified Bessel function of order 0, or its derivative of any order.
 
     That is the integral of ``cos(t)^k cosh(x cos(t))`` (for odd k: ``sinh``) over a quarter turn, times ``2 / pi``. All
-    that is integrated is positive and periodic, so the midpoint rule converges exponentially and loses no digits.
+    that is integrated has one sign and is periodic, so the midpoint rule converges exponentially and loses no digits.
     """
     if order == 0:
         return np.i0(x)
-    nodes = 16 + order + int(4 * np.sqrt(np.max(np.absolute(x), initial=0)))
+    nodes = order + next((n for n in (32, 64) if known(np.all(np.absolute(x) <= (n / 4 - 4) ** 2))), 128)
     cosines = [float(c) for c in np.cos((np.arange(nodes) + 0.5) * (np.pi / 2 / nodes))]
     function = np.sinh if order % 2 else np.cosh
     return sum(c**order * function(x * c) for c in cosines) / nodes

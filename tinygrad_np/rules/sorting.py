@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, nondifferentiable, primitive
+from tinygrad_np.primitives import composite, nondifferentiable, primitive
+from tinygrad_np.rules.indexing import unique
 from tinygrad_np.rules.selection import add_along_axis, take_along_axis
 
 
@@ -52,7 +53,7 @@ def _partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect
 @composite(np.sort_complex)
 def sort_complex(a: Any) -> Any:
     """Sort along the last axis, as complex numbers."""
-    narrow = np.complex64 if a.dtype.char in "bhBHFef" else a.dtype if a.dtype.kind == "c" else np.complex128
+    narrow = np.complex64 if a.dtype.char in "bhBHF" else a.dtype if a.dtype.kind == "c" else np.complex128
     return sort(a, axis=-1).astype(narrow)
 
 
@@ -61,29 +62,13 @@ nondifferentiable(np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argwhere)
 
 
 # --- sets
-@primitive(ar=None)
-def _unique(ar: Any, *, axis: int | None, equal_nan: bool) -> Any:
-    return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)
-
-
 @primitive(ar1=None, ar2=None)
 def _common(ar1: Any, ar2: Any, *, assume_unique: bool) -> Any:
     return np.intersect1d(ar1, ar2, assume_unique, True)[1:]
 
 
-@composite(np.unique)
-def unique(
-    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
-    axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,
-) -> Any:  # fmt: skip
-    """The elements in order, each once."""
-    _, *extra = _unique(ar, axis=axis, equal_nan=equal_nan)
-    wanted = (return_index, return_inverse, return_counts)
-    found = [np.take(ar, extra[0], axis), *(part for part, want in zip(extra, wanted, strict=True) if want)]
-    return tuple(found) if len(found) > 1 else found[0]
-
-
 def _array_api_unique(function: Any, **wanted: bool) -> None:
+    """Enter a function that returns the distinct elements and what is wanted besides, as a named tuple."""
     kind = type(function(np.empty(0)))
 
     @composite(function)

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np._extras import require
-from tinygrad_np.primitive import define, primitive, refuse
+from tinygrad_np.primitives import define, primitive, refuse
 from tinygrad_np.rules.elementwise import quotient
 
 scipy = require("scipy.special", "scipy")
 
 
 class _Ufuncs:
-    """SciPy's ufuncs themselves; where it follows the array API (``SCIPY_ARRAY_API=1``), it puts functions around them."""
+    """SciPy's ufuncs themselves: with ``SCIPY_ARRAY_API=1`` it puts functions around them."""
 
     def __getattr__(self, name: str) -> Any:
         found = inspect.unwrap(getattr(scipy._ufuncs if name.startswith("_") else scipy, name))

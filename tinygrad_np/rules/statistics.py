@@ -1,6 +1,6 @@
 """Statistics: weighted means, covariances, histograms.
 
-The edges of a histogram count as constants; what is counted has a derivative by its weights.
+Counts are piecewise constant, but sums of weights and the edges of evenly spaced bins have derivatives.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite, nondifferentiable, primitive
+from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.reductions import Axis
+from tinygrad_np.rules.tools import as_array, known
 
 
 @composite(np.ptp)
@@ -21,13 +22,9 @@ def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> 
     return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
 
 
-def _array(a: Any) -> Any:
-    return a if hasattr(a, "ndim") else np.asarray(a)
-
-
 def aligned_weights(weights: Any, a: Any, axis: Axis) -> Any:
     """Weights of the shape of ``a``, or of its axes that are averaged over, so that they broadcast against ``a``."""
-    weights = _array(weights)
+    weights = as_array(weights)
     if weights.shape == a.shape:
         return weights
     if axis is None:
@@ -44,7 +41,7 @@ def average(
     a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
 ) -> Any:
     """Weighted mean."""
-    a = _array(a)
+    a = as_array(a)
     if weights is None:
         mean = np.mean(a, axis, keepdims=keepdims)
         total: Any = np.full_like(mean, np.size(a) / max(mean.size, 1))
@@ -52,7 +49,7 @@ def average(
         weights = aligned_weights(weights, a, axis)
         kind = np.result_type(a.dtype, weights.dtype, *([np.float64] if a.dtype.kind in "biu" else []))
         total = np.sum(np.broadcast_to(weights, a.shape), axis, kind, keepdims=keepdims)
-        if np.any(total == 0):
+        if known(total == 0):
             raise ZeroDivisionError("average: the weights sum to zero")
         mean = np.sum(a.astype(kind) * weights.astype(kind), axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean
@@ -65,7 +62,7 @@ def cov(
 ) -> Any:  # fmt: skip
     """Covariance matrix of the rows."""
     if dtype is None:
-        dtype = np.result_type(m, np.float64, *([] if y is None else [y]))
+        dtype = np.result_type(m, np.dtype(np.float64), *([] if y is None else [y]))
     x = _observations(m, rowvar or np.ndim(m) == 1, dtype)
     if x.shape[0] == 0:
         return np.reshape(x, -1)[:0].reshape((0, 0))
@@ -104,12 +101,12 @@ def _observations(m: Any, rows: bool, dtype: Any) -> Any:
 
 
 def _checked_weights(weights: Any, name: str, n: int) -> Any:
-    weights = _array(weights).astype(np.float64)
+    weights = as_array(weights).astype(np.float64)
     if weights.ndim > 1 or weights.shape != (n,):
         raise RuntimeError(f"cov: {name} has shape {weights.shape}, but there are {n} observations")
-    if np.any(weights < 0):
+    if known(weights < 0):
         raise ValueError(f"cov: {name} cannot be negative")
-    if name == "fweights" and np.any(weights != np.round(weights)):
+    if name == "fweights" and known(weights != np.round(weights)):
         raise TypeError("cov: fweights are counts, so they must be integers")
     return weights
 
@@ -126,22 +123,6 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 
 
 # --- counting
-@primitive(x=None, weights=lambda g, x: np.take(g, x))
-def bincount(x: Any, weights: Any, *, minlength: int = 0) -> Any:
-    """Sum of the weights of each number that occurs."""
-    return np.bincount(x, weights, minlength)
-
-
-@primitive(x=None)
-def _counts(x: Any, *, minlength: int) -> Any:
-    return np.bincount(x, minlength=minlength)
-
-
-@composite(np.bincount)
-def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
-    return _counts(x, minlength=minlength) if weights is None else bincount(x, weights, minlength=minlength)
-
-
 @primitive(sample=None, edges=None)
 def _cells(sample: Any, *edges: Any) -> Any:
     """Into which cell of a grid each sample falls, counted through; one past the last if into none."""
@@ -153,15 +134,29 @@ def _cells(sample: Any, *edges: Any) -> Any:
     return np.where(inside, cell, math.prod(len(edge) - 1 for edge in edges))
 
 
-@primitive(sample=None)
-def _edges(sample: Any, *, bins: Any, range: Any) -> Any:
-    return tuple(np.histogramdd(sample, bins, range)[1])
+@primitive(a=None)
+def _bin_count(a: Any, *, bins: Any, range: Any) -> Any:
+    """How many bins NumPy makes, which may depend on the data."""
+    return len(np.histogram_bin_edges(a, bins, range)) - 1
+
+
+@composite(np.histogram_bin_edges)
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    """Edges of the bins: those that are given, or evenly spaced ones from the least element to the largest."""
+    a = as_array(a)
+    n = int(_bin_count(a, bins=bins, range=range)) if np.ndim(bins) == 0 else 0
+    if np.ndim(bins):
+        return as_array(bins)
+    first, last = range if range is not None else (np.min(a), np.max(a)) if np.size(a) else (0.0, 1.0)
+    if first == last:
+        first, last = first - 0.5, last + 0.5
+    return np.linspace(first, last, n + 1, dtype=np.result_type(first, last, a, *[float] * (a.dtype.kind in "biu")))
 
 
 @composite(np.histogram)
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None) -> Any:
     """How many elements fall into each bin, or the sum of their weights."""
-    edges = np.histogram_bin_edges(a, bins, range, weights)
+    edges = histogram_bin_edges(a, bins, range)
     hist = _tally(np.reshape(a, (-1, 1)), [edges], weights)
     hist = hist if weights is None else hist.astype(np.result_type(weights))
     return (_density(hist, [edges]) if density else hist), edges
@@ -172,8 +167,12 @@ def histogramdd(
     sample: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
 ) -> Any:
     """How many points fall into each cell of a grid, or the sum of their weights."""
-    sample = sample if hasattr(sample, "ndim") and sample.ndim == 2 else np.stack(tuple(sample), -1)
-    edges = _edges(sample, bins=bins, range=range)
+    sample = sample if getattr(sample, "ndim", 0) == 2 else np.stack(tuple(sample), -1)
+    d = sample.shape[1]
+    bins, range = [bins] * d if np.ndim(bins) == 0 else bins, [None] * d if range is None else range
+    if len(bins) != d or len(range) != d:
+        raise ValueError(f"histogramdd: {len(bins)} bins and {len(range)} ranges for {d} coordinates")
+    edges = tuple(histogram_bin_edges(sample[:, i], *both) for i, both in enumerate(zip(bins, range, strict=True)))
     hist = _tally(sample, edges, weights) * 1.0
     return (_density(hist, edges) if density else hist), edges
 
@@ -183,7 +182,8 @@ def histogram2d(
     x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
 ) -> Any:
     """How many points fall into each cell, or the sum of their weights."""
-    bins = [bins, bins] if np.ndim(bins) == 1 and len(bins) != 2 else bins
+    if not isinstance(bins, int) and len(bins) not in (1, 2):
+        bins = [bins, bins]
     hist, edges = histogramdd(np.stack([x, y], -1), bins, range, density, weights)
     return hist, *edges
 
@@ -192,11 +192,11 @@ def _tally(sample: Any, edges: Sequence[Any], weights: Any) -> Any:
     shape = tuple(len(edge) - 1 for edge in edges)
     cells, size = _cells(sample, *edges), math.prod(shape)
     if weights is None:
-        return np.reshape(_counts(cells, minlength=size + 1)[:size], shape)
-    weights = np.reshape(_array(weights), -1)
+        return np.reshape(np.bincount(cells, minlength=size + 1)[:size], shape)
+    weights = np.reshape(as_array(weights), -1)
     if weights.dtype.kind == "c":
         return _tally(sample, edges, np.real(weights)) + _tally(sample, edges, np.imag(weights)) * 1j
-    return np.reshape(bincount(cells, weights, minlength=size + 1)[:size], shape)
+    return np.reshape(np.bincount(cells, weights, minlength=size + 1)[:size], shape)
 
 
 def _density(hist: Any, edges: Sequence[Any]) -> Any:
@@ -204,6 +204,3 @@ def _density(hist: Any, edges: Sequence[Any]) -> Any:
     for edge in edges:
         volume = np.multiply.outer(volume, np.diff(edge))
     return hist / volume / np.sum(hist)
-
-
-nondifferentiable(np.histogram_bin_edges)

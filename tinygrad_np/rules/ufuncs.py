@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import primitive, table
+from tinygrad_np.primitives import primitive, table
 from tinygrad_np.rules import cumulative, reductions
-from tinygrad_np.rules.cumulative import gather_axes
 from tinygrad_np.rules.indexing import ARRAY, scatter_add, split_index
+from tinygrad_np.rules.tools import as_array, cut, gather_axes
 
 __all__ = ["METHODS"]
 
@@ -39,7 +40,7 @@ def reduce(
         return _REDUCTIONS[ufunc](a, axis=axis, keepdims=keepdims, **given)
     if ufunc is np.logaddexp and not given:
         return reductions.logsumexp(a, axis=axis, keepdims=keepdims)
-    if not table[ufunc].differentiable:
+    if not table[ufunc].differentiable or a.dtype.kind not in "fc":
         return constant_method(a, ufunc=ufunc, method="reduce", options={"axis": axis, "keepdims": keepdims} | given)
     ufunc.reduce(np.ones((1,) * a.ndim), axis=axis)  # NumPy itself complains of axes that it does not reduce
     a = a if dtype is None else a.astype(dtype)
@@ -56,7 +57,7 @@ def _neutral(ufunc: np.ufunc) -> Any:
     """What changes nothing."""
     neutral = np.nan if ufunc in (np.fmax, np.fmin) else ufunc.identity
     if neutral is None:
-        raise ValueError(f"np.{ufunc.__name__}.reduce has no identity, so it cannot leave out elements, nor reduce none")
+        raise ValueError(f"np.{ufunc.__name__} has no identity: its reduce cannot leave out elements, nor have none")
     return neutral
 
 
@@ -65,7 +66,7 @@ def accumulate(ufunc: np.ufunc, a: Any, axis: int = 0, dtype: Any = None, out: N
     a = a if dtype is None else a.astype(dtype)
     if ufunc is np.add and a.ndim:
         return np.cumsum(a, axis)
-    if not table[ufunc].differentiable:
+    if not table[ufunc].differentiable or a.dtype.kind not in "fc":
         return constant_method(a, ufunc=ufunc, method="accumulate", options={"axis": axis})
     return cumulative.accumulate(a, ufunc=ufunc, axis=axis)
 
@@ -88,15 +89,18 @@ def _spread_out(g: Any, indices: Any, shape: tuple[int, ...], axis: int) -> Any:
 
 
 def reduceat(ufunc: np.ufunc, a: Any, indices: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
-    """Reduce parts of an array."""
+    """Reduce parts of an array: sums in one go, others one by one."""
     a = a if dtype is None else a.astype(dtype)
     if ufunc is np.add:
         return add_reduceat(a, indices, axis=axis)
-    if not table[ufunc].differentiable:
+    if not table[ufunc].differentiable or a.dtype.kind not in "fc":
         return constant_method(a, ufunc=ufunc, method="reduceat", options={"indices": indices, "axis": axis})
-    raise NotImplementedError(
-        f"np.{ufunc.__name__}.reduceat has no derivative here, only np.add.reduceat has: reduce the parts one by one"
-    )
+    starts = [int(i) for i in indices]
+    if any(i not in range(a.shape[axis]) for i in starts):
+        raise IndexError(f"np.{ufunc.__name__}.reduceat: {starts} are not all positions along axis {axis} of {a.shape}")
+    parts = [cut(a, i, max(j, i + 1), axis) for i, j in pairwise([*starts, a.shape[axis]])]
+    runs = [cumulative.accumulate(part, ufunc=ufunc, axis=axis) for part in parts]
+    return np.concatenate([cut(run, run.shape[axis] - 1, None, axis) for run in runs], axis)
 
 
 def outer(ufunc: np.ufunc, A: Any, B: Any, /, **options: Any) -> Any:
@@ -104,19 +108,23 @@ def outer(ufunc: np.ufunc, A: Any, B: Any, /, **options: Any) -> Any:
     return ufunc(np.reshape(A, np.shape(A) + (1,) * np.ndim(B)), B, **options)
 
 
-def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = 0) -> None:
-    """Combine at some places, as often as each is named. Tensors have value semantics: ``a`` becomes a new value."""
-    if ufunc not in (np.add, np.subtract):
-        raise NotImplementedError(
-            f"np.{ufunc.__name__}.at would change a Tensor in place, once for each time that an index is named; "
-            f"only np.add.at and np.subtract.at are the sum of two Tensors. Write a[i] = np.{ufunc.__name__}(a[i], b)"
-        )
-    kind = np.result_type(a, b)
+def at(ufunc: np.ufunc, a: Any, indices: Any, *b: Any) -> None:
+    """Combine at some places. Tensors have value semantics: ``a`` becomes a new value."""
+    kind = np.result_type(a, *(x if isinstance(x, int | float | complex) else as_array(x) for x in b))
     if not np.can_cast(kind, a.dtype, "same_kind"):
         raise TypeError(f"np.{ufunc.__name__}.at: the result would be {kind}, which does not go into {a.dtype}")
     index, arrays = split_index(indices)
-    parts = np.broadcast_to(b, a[indices].shape).astype(kind)
-    a[...] = ufunc(a, scatter_add(parts, *arrays, index=index, shape=a.shape))
+    arrays, shape = list(map(as_array, arrays)), a[indices].shape
+    if ufunc in (np.add, np.subtract):  # the sum of two Tensors, however often a place is named
+        parts = np.broadcast_to(*b, shape).astype(kind)
+        a[...] = ufunc(a, scatter_add(parts, *arrays, index=index, shape=a.shape))
+    elif np.any(scatter_add(np.ones(shape, np.intp), *arrays, index=index, shape=a.shape) > 1):
+        raise NotImplementedError(
+            f"np.{ufunc.__name__}.at names a place twice, and so would change a Tensor step by step; Tensors do not "
+            f"change in place. Where each place is named once, it works, and np.add.at and np.subtract.at always do"
+        )
+    else:
+        a[indices] = ufunc(a[indices], *b)
 
 
 METHODS: dict[str, Callable[..., Any]] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.primitive import composite
+from tinygrad_np.primitives import composite
 from tinygrad_np.rules.indexing import ARRAY, setitem
 
 

@@ -117,8 +117,9 @@ class Primitive:
 
     def __init__(self, forward: Function, rules: dict[str, Function | None], name: str) -> None:
         parameters = _parameters(forward)
+        _check_rules(name, parameters, rules)
         self.forward = forward
-        self.name = name
+        self.name = self.__name__ = name
         self.__doc__ = forward.__doc__
         self.arguments = tuple(rules)
         starred = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL and p.name in rules), None)
@@ -155,6 +156,8 @@ class Primitive:
 
         It is what NumPy does for its functions (``__array_function__``), for operations that NumPy lacks.
         """
+        if not metadata.keys().isdisjoint(self.arguments):  # arrays by keyword: into their places
+            arrays += tuple(metadata.pop(name) for name in self.arguments[len(arrays) :] if name in metadata)
         for array in arrays:
             dispatch = getattr(type(array), "__primitive__", None)
             if dispatch is not None and (result := dispatch(self, arrays, metadata)) is not NotImplemented:
@@ -174,6 +177,17 @@ def _parameters(function: Function) -> list[inspect.Parameter]:
         return []
 
 
+def _check_rules(name: str, parameters: list[inspect.Parameter], rules: dict[str, Function | None]) -> None:
+    """Complain of a rule for what is no argument, and of an array argument without a word about its derivative."""
+    arguments = [p.name for p in parameters if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
+    if parameters and arguments != list(rules):
+        raise TypeError(
+            f"{name} takes the arrays {', '.join(arguments) or '(none)'}, but rules are given for "
+            f"{', '.join(rules) or '(none)'}: each array needs its rule, or None if it has no derivative, in the same "
+            f"order; what is no array has to be keyword-only (behind a *)"
+        )
+
+
 def _picker(positions: list[int]) -> Callable[[Any], tuple[Any, ...]]:
     """A fast function from a tuple to the tuple of its entries at ``positions``."""
     match positions:
@@ -188,6 +202,11 @@ def _picker(positions: list[int]) -> Callable[[Any], tuple[Any, ...]]:
 def primitive(*functions: Function, **rules: Function | None) -> Callable[[Function], Primitive]:
     """Decorate a forward function on bare arrays: it becomes an operation with these rules.
 
+    ``@primitive(x=rule, y=rule)`` makes an operation of your own; ``@primitive(np.f, x=rule)`` gives a NumPy function
+    that rule. A rule takes the cotangent ``g`` of the result, and names what else it needs: arguments, ``out``,
+    options. It need not undo broadcasting, nor care for dtypes. Written with NumPy functions, it can itself be
+    differentiated. :func:`tinygrad_np.testing.check_primitive` tests the operation.
+
     Parameters
     ----------
     *functions : callable
@@ -199,15 +218,21 @@ def primitive(*functions: Function, **rules: Function | None) -> Callable[[Funct
     Returns
     -------
     Callable
-        The decorator, which returns a :class:`Primitive`.
+        The decorator, which returns a :class:`Primitive`: a function of arrays and Tensors.
+
+    Raises
+    ------
+    TypeError
+        If the rules do not name the positional arguments, or a rule asks for what there is not.
 
     Examples
     --------
+    >>> from tinygrad_np import grad
     >>> @primitive(x=lambda g, x: g * 3 * x * x)
     ... def cube(x):
     ...     return x * x * x
-    >>> cube(np.array(2.0))
-    np.float64(8.0)
+    >>> cube(np.array(2.0)), grad(cube)(2.0), grad(grad(cube))(2.0)
+    (np.float64(8.0), Tensor(12., dtype=float64), Tensor(12., dtype=float64))
     """
 
     def decorate(forward: Function) -> Primitive:
