@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorded", "apply", "operator", "wrap"]
 
+
 class Recorded:
     """An array and its place in the graph: what :class:`tinygrad_np.Tensor` is to this module."""
 

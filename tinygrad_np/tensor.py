@@ -91,9 +91,7 @@ class Tensor(Recorded):
 
     __slots__ = ()
 
-    def __init__(
-        self, data: Any, requires_grad: bool = False, dtype: Any = None, *, name: str | None = None
-    ) -> None:
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, *, name: str | None = None) -> None:
         if isinstance(data, Tensor):
             data = data.numpy()  # complains if a gradient would be lost
         array = np.array(data, dtype=dtype)
