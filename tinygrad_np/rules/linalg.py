@@ -132,6 +132,9 @@ def _einsum(*operands: Any, out: None = None, optimize: Any = False) -> Any:
     dots = free[: max((w for w, term in zip(widths, inputs, strict=True) if "..." in term), default=0)]
     inputs = [t.replace("...", "".join(dots[len(dots) - w :])) for t, w in zip(inputs, widths, strict=True)]
     if arrow:
+        labels = output.replace("...", "")
+        if len(set(labels)) < len(labels) or not set(labels) <= set(terms) or (dots and "..." not in output):
+            raise ValueError(f"einsum: the result of {subscripts!r} must name labels of its operands, each once")
         output = output.replace("...", "".join(dots))
     else:  # implicit: the labels that occur once, in alphabetical order, behind the ellipsis
         once = (label for label in sorted(set(terms) - set(".,")) if terms.count(label) == 1)
@@ -166,6 +169,8 @@ def _diagonal(term: str, a: Any) -> tuple[str, Any]:
     """Read the diagonal along axes that share a label: the derivative of indexing does the rest."""
     unique = "".join(dict.fromkeys(term))
     lengths = {label: a.shape[term.index(label)] for label in unique}
+    if any(lengths[label] != n for label, n in zip(term, a.shape, strict=True)):
+        raise ValueError(f"einsum: {term!r} repeats a label, but those axes of the shape {a.shape} differ in length")
     places = {label: [-1 if other == label else 1 for other in unique] for label in unique}
     return unique, a[tuple(np.arange(lengths[label]).reshape(places[label]) for label in term)]
 
@@ -193,9 +198,10 @@ def norm_of_order(x: Any, *, ord: float, axis: Axis = None, keepdims: bool = Fal
 
 
 @composite(np.linalg.norm)
-def _norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if np.ndim(axis) == 0 else tuple(axis)
     x = x.astype(float) if x.dtype.kind in "iub" else x
+    ord = ord.item() if isinstance(ord, np.generic) else ord
     match len(axes), ord:
         case (_, None) | (1, 2) | (2, "fro"):
             return norm(x, axis=axis, keepdims=keepdims)
