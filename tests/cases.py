@@ -537,7 +537,7 @@ row(np.ldexp, any_real, integers(-3, 3), scalars=False)
 row(np.copysign, nonzero, nonzero, wrt=(0,))
 row(np.nextafter, nonzero, nonzero, wrt=(0,))
 row(np.hypot, nonzero, any_real)
-row(elementwise.quotient, any_real, nonzero, reference=np.divide, integers=False)
+row(elementwise.quotient, with_zeros, nonzero, reference=np.divide, integers=False)
 
 # powers, roots, exponentials, logarithms
 row(np.power, positive, any_real, spellings=(operator.pow,))
@@ -575,6 +575,7 @@ row(np.fmin, between, lattice(0))
 row(np.heaviside, nonzero, any_real, wrt=(1,))
 row(np.heaviside, integers(-1, 1), any_real, name="heaviside at 0", scalars=False)
 row(np.where, booleans, any_real, any_real, of=(np.where, elementwise.where), scalars=True)
+flat(lambda a: np.where(a), integers(0, 1), of=np.where, calls=one_array(min_dims=1), name="where of a condition")
 row(np.clip, lattice(0), lattice(1 / 3), lattice(2 / 3), of=(np.clip, elementwise.clip), scalars=True)
 row(lambda a, low: np.clip(a, low, None), lattice(0), between, of=np.clip, name="clip from below")
 row(lambda a, high: np.clip(a, max=high), lattice(0), between, of=np.clip, name="clip from above")
@@ -616,11 +617,12 @@ row(
     reductions.logsumexp, any_real, calls=reduced(1), integers=False, exact=False,
     reference=lambda a, axis, keepdims: np.log(np.sum(np.exp(a), axis=axis, keepdims=keepdims)),
 )  # fmt: skip
-row(np.linalg.norm, nonzero, calls=reduced(1, "one"), of=(np.linalg.norm, norms.norm, norms.norm_of_order), exact=False)
+row(np.linalg.norm, nonzero, calls=reduced(1, "one"), of=(np.linalg.norm, norms.norm), exact=False)
 row(np.linalg.norm, nonzero, calls=reduced(1, "two", ord=st.sampled_from(["fro", None])), exact=False)
 row(
     np.linalg.norm, distinct_sizes, exact=False,
-    calls=reduced(1, "one", ord=st.sampled_from([2, 1, 3, 2.5, -1, np.inf, -np.inf])), name="norm of an order",
+    calls=reduced(1, "one", ord=st.sampled_from([2, 1, 3, 2.5, -1, np.inf, -np.inf])),
+    of=(np.linalg.norm, norms.norm_of_order), name="norm of an order",
 )  # fmt: skip
 row(
     np.linalg.norm, graded, exact=False,
@@ -648,7 +650,8 @@ row(np.ravel, any_real, spellings=(method("ravel"), method("flatten")))
 row(np.squeeze, any_real, calls=squeezed(), spellings=(method("squeeze"),))
 row(np.expand_dims, any_real, calls=one_array(axis=lambda s: st.sampled_from([0, -1, (0, 1), (-1, 0)])))
 row(
-    np.transpose, any_real, spellings=(lambda a, axes: a.transpose(axes and tuple(axes)), lambda a, axes: a.transpose(*axes or ())),
+    np.transpose, any_real,
+    spellings=(lambda a, axes: a.transpose(axes and tuple(axes)), lambda a, axes: a.transpose(*axes or ())),
     calls=one_array(axes=lambda s: st.none() | st.permutations([i - len(s) * (i % 2) for i in range(len(s))])),
 )  # fmt: skip
 row(lambda a: a.T, any_real, of=shapes.transpose, name=".T", reference=np.transpose)
@@ -713,7 +716,8 @@ row(
     calls=shape(1, 1, 1).map(lambda s: ((s, s), {})),
 )  # fmt: skip
 flat(np.bincount, integers(0, 4), calls=one_array(min_dims=1, max_dims=1))
-row(np.unique, distinct, of=(np.unique, indexing._unique), calls=one_array(axis=lambda s: st.none() | axis_of(s) if s else st.none()))
+row(np.unique, distinct, of=(np.unique, indexing._unique),
+    calls=one_array(axis=lambda s: st.none() | axis_of(s) if s else st.none()))  # fmt: skip
 flat(lambda a: np.unique(a, True, True, True)[1:], with_zeros, of=np.unique, calls=one_array(), name="unique places")
 row(np.take, any_real, calls=taken(), spellings=(method("take"),))
 row(

@@ -28,6 +28,7 @@ def depth(array: Any) -> float:
     return getattr(array, "_depth", 0)
 
 
+
 class Recorded:
     """An array and its place in the graph: what :class:`tinygrad_np.Tensor` is to this module."""
 

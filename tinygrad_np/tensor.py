@@ -92,9 +92,7 @@ class Tensor(Recorded):
 
     __slots__ = ()
 
-    def __init__(
-        self, data: Any, requires_grad: bool = False, dtype: Any = None, *, name: str | None = None
-    ) -> None:
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, *, name: str | None = None) -> None:
         if isinstance(data, Tensor):
             data = data.numpy()  # complains if a gradient would be lost
         array = as_array(data)

@@ -81,4 +81,6 @@ def dropout(x: T, p: float = 0.5, *, rng: np.random.Generator | int | None, trai
         return x
     keep = np.random.default_rng(rng).random(x.shape, dtype=np.float32) >= p
     mask = np.multiply(keep, 1 / (1 - p), dtype=np.result_type(x.dtype, 0.0))
-    return x * mask if isinstance(x, np.ndarray) else x * wrap(mask, leaf(mask, False, "mask"))  # nobody else has it: no copy
+    if isinstance(x, np.ndarray):
+        return x * mask
+    return x * wrap(mask, leaf(mask, False, "mask"))  # nobody else has the mask: no copy

@@ -93,10 +93,10 @@ define(np.tanh,         x=lambda g, out: g * (1 - out * out))
 define(np.arcsinh,      x=lambda g, x: g / np.sqrt(1 + x * x))
 define(np.arccosh,      x=lambda g, x: quotient(g, np.sqrt((x - 1) * (x + 1))))
 define(np.arctanh,      x=lambda g, x: quotient(g, (1 - x) * (1 + x)))
-define(np.degrees,      x=lambda g: g * float(180 / np.pi))
-define(np.rad2deg,      x=lambda g: g * float(180 / np.pi))
-define(np.radians,      x=lambda g: g * float(np.pi / 180))
-define(np.deg2rad,      x=lambda g: g * float(np.pi / 180))
+define(np.degrees,      x=lambda g: g * (180 / np.pi))
+define(np.rad2deg,      x=lambda g: g * (180 / np.pi))
+define(np.radians,      x=lambda g: g * (np.pi / 180))
+define(np.deg2rad,      x=lambda g: g * (np.pi / 180))
 
 # --- choice: ties share equally; what fmax and fmin ignore (NaN) gets nothing
 define(np.maximum,      x=lambda g, x, y: g * (x > y) + g / 2 * (x == y),

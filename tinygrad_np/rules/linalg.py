@@ -289,6 +289,9 @@ def _einsum(*operands: Any, out: None = None, optimize: Any = False) -> Any:
     dots = free[: max((w for w, term in zip(widths, inputs, strict=True) if "..." in term), default=0)]
     inputs = [t.replace("...", "".join(dots[len(dots) - w :])) for t, w in zip(inputs, widths, strict=True)]
     if arrow:
+        labels = output.replace("...", "")
+        if len(set(labels)) < len(labels) or not set(labels) <= set(terms) or (dots and "..." not in output):
+            raise ValueError(f"einsum: the result of {subscripts!r} must name labels of its operands, each once")
         output = output.replace("...", "".join(dots))
     else:  # implicit: the labels that occur once, in alphabetical order, behind the ellipsis
         once = (label for label in sorted(set(terms) - set(".,")) if terms.count(label) == 1)
@@ -323,6 +326,8 @@ def _diagonal(term: str, a: Any) -> tuple[str, Any]:
     """Read the diagonal along axes that share a label: the derivative of indexing does the rest."""
     unique = "".join(dict.fromkeys(term))
     lengths = {label: a.shape[term.index(label)] for label in unique}
+    if any(lengths[label] != n for label, n in zip(term, a.shape, strict=True)):
+        raise ValueError(f"einsum: {term!r} repeats a label, but those axes of the shape {a.shape} differ in length")
     places = {label: [-1 if other == label else 1 for other in unique] for label in unique}
     return unique, a[tuple(np.arange(lengths[label]).reshape(places[label]) for label in term)]
 

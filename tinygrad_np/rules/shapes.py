@@ -300,5 +300,3 @@ def _pad(
 
 nondifferentiable(np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like)
 nondifferentiable(np.result_type, np.can_cast, np.may_share_memory, np.shares_memory)
-
-
