@@ -39,6 +39,7 @@ from tinygrad_np.rules import (
     nan,
     options,
     polynomials,
+    quantiles,
     ranges,
     selection,
     signal,
@@ -333,7 +334,8 @@ row(swapped(np.quantile), between_positions, distinct, exact=False, integers=Fal
     name="quantile by its position", calls=st.tuples(shape(max_dims=1),
     st.integers(1, 4)).map(lambda s: ((s[0], (2, s[1])), {"axis": 1})), of=())  # fmt: skip
 row(lambda a, w, axis: np.quantile(a, [0.2, 0.6], axis, method="inverted_cdf", weights=w), distinct,
-    positive, calls=lines("line"), name="weighted quantile", exact=False, integers=False, wrt=(0,), of=())  # fmt: skip
+    positive, calls=lines("line"), name="weighted quantile", exact=False, integers=False, wrt=(0,),
+    of=(quantiles._weighted_position, quantiles._places, quantiles._step))  # fmt: skip
 row(lambda a, w: np.nanpercentile(a, 40, weights=w, method="inverted_cdf"), with_nan, positive, wrt=(0,),
     of=(), calls=shape(min_dims=1, min_side=1).map(lambda s: ((s, s), {})), name="weighted nanpercentile",
     exact=False, integers=False)  # fmt: skip
@@ -411,7 +413,7 @@ row(lambda p: np.polyint(p, 2, [0.5, 2.0]), any_real, calls=one_array(1, 1, 1), 
 row(np.poly, distinct, calls=one_array(1, 1, 1), exact=False, integers=False)
 row(lambda z: np.real(np.roots(np.poly(z))), increasing, calls=st.integers(1,
     3).map(lambda n: (((n,),), {})), integers=False, of=(np.roots, polynomials.roots), exact=False)  # fmt: skip
-row(lambda x, y, w: np.polyfit(x.astype(float), y.astype(float), 2, w=w), increasing, any_real, positive,
+row(lambda x, y, w: np.polyfit(x.astype(float), y.astype(float), 2, w=w, full=True)[:2], increasing, any_real, positive,
     integers=False, exact=False, of=np.polyfit, calls=st.sampled_from([(5,),
     (5, 2)]).map(lambda s: (((5,), s, (5,)), {})))  # fmt: skip
 row(lambda x, y: np.polyfit(x.astype(float), y.astype(float), 1, cov=True), increasing, any_real,
@@ -430,8 +432,8 @@ row(lambda a, indices, axis: selection.add_along_axis(np.broadcast_to(a,
 row(assigning(lambda a, v, i, axis: np.put_along_axis(a, i, v, axis)), any_real, any_real, integers(0, 0),
     of=np.put_along_axis, calls=with_indices().map(lambda c: ((c[0][0], (), c[0][1]), c[1])),
     integers=False)  # fmt: skip
-row(lambda i, *choices, mode: np.choose(i, choices, mode=mode), integers(-3, 5), any_real,
-    of=(np.choose, selection.choose), calls=broadcastable(4).map(lambda c: (c[0], {"mode": "wrap"})))  # fmt: skip
+row(lambda i, *choices: np.choose(i, choices, mode="wrap"), integers(-3, 5), any_real, of=(np.choose, selection.choose),
+    calls=shape(min_side=1, min_dims=1).map(lambda s: ((s, s, s[1:]), {})))  # fmt: skip
 row(lambda i, choices: np.choose(i, choices), integers(0, 2), any_real, of=(), name="choose rows",
     calls=shape(max_dims=2).map(lambda s: ((s, (3, *s)), {})))  # fmt: skip
 row(lambda c, d, x, y: np.select([c, d], [x, y], 1.5), booleans, booleans, any_real, any_real,
@@ -513,6 +515,18 @@ row(np.geomspace, positive, exact=False, integers=False, calls=broadcastable(2).
 row(lambda a, b: np.geomspace(-a, -b, 3, endpoint=False, axis=-1), positive, positive, of=(),
     name="geomspace below 0", exact=False, integers=False)  # fmt: skip
 
+# --- facts
+for function in (np.array2string, np.array_repr, np.array_str, np.min_scalar_type, np.isneginf, np.isposinf):
+    flat(function, integers(-3, 3), integers=False)
+flat(np.common_type, any_real)
+flat(np.packbits, booleans, calls=one_array(min_dims=1), integers=False)
+flat(lambda a: np.unpackbits(a.astype(np.uint8)), integers(0, 9), of=np.unpackbits, integers=False)
+flat(np.diag_indices_from, any_real, calls=st.just((((3, 3),), {})))
+flat(lambda a: np.ravel_multi_index((a, a), (4, 4)), integers(0, 3), of=np.ravel_multi_index, integers=False)
+flat(np.unravel_index, integers(0, 5), calls=one_array(shape=st.just((2, 3))), integers=False)
+for function in (np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj):
+    flat(lambda a, f=function: f(a * 1j), booleans, of=function, integers=False)
+
 # --- calling
 row(lambda a, axis: np.apply_along_axis(lambda v, k: np.outer(v, v[:2]) * k, axis, a, k=2), any_real,
     integers=False, calls=along_axis(), of=np.apply_along_axis)  # fmt: skip
@@ -521,24 +535,38 @@ row(lambda a, axis: np.apply_along_axis(np.sum, axis, a), any_real, of=(),
 row(lambda a: np.apply_over_axes(np.sum, a, [0, -1]), any_real, calls=one_array(min_dims=2), of=np.apply_over_axes)
 
 # --- complex numbers, taken apart
-for name, function in (("sign", np.sign), ("cumsum", np.cumsum), ("cumprod", np.cumprod),
-    ("sort", np.sort), ("average", np.average), ("nansum", np.nansum), ("nanmean", np.nanmean),
-    ("nanvar", np.nanvar), ("nan_to_num", np.nan_to_num), ("convolve",
-    lambda z: np.convolve(z, z[::-1] * z[0])), ("correlate", lambda z: np.correlate(z, z, "same")),
-    ("cov", lambda z: np.cov([1j, 2, 3] * z[:, None] + z * z[0])),
-    ("corrcoef", lambda z: np.corrcoef(z[:, None] * z + z)), ("interp",
-    lambda z: np.interp([0.3, 1.6], [0, 1, 2], z)), ("polyval", lambda z: np.polyval(z, z)),
-    ("roots", np.roots), ("poly", np.poly), ("divide.accumulate", np.divide.accumulate),
-    ("gradient", np.gradient), ("var of some", lambda z: np.var(z, where=[True, False, True])),
-    ("sinc", np.sinc), ("bincount", lambda z: np.histogram([0, 0, 1], 2, weights=z)[0]),
-    ("take_along_axis", lambda z: np.take_along_axis(z, np.array([0, 0, 2]), 0)),
-    ("geomspace", lambda z: np.geomspace(z[0], z[1], 4)), ("select",
-    lambda z: np.select([[True, False, True]], [z], z * z))):  # fmt: skip
-    def apart(x: Any, y: Any, function: Any = function) -> Any:
-        """The real and the imaginary part of a function of a complex number."""
+def three(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Numbers near 0.5, -1.2 and 2.1."""
+    return np.array([0.5, -1.2, 2.1]) + rng.uniform(-0.2, 0.2, shape)
+
+
+def complex_row(function: Any, name: str = "", of: Any = ()) -> None:
+    """Enter a function of three complex numbers, by its real and its imaginary part."""
+
+    def apart(x: Any, y: Any) -> Any:
         out = function(x + y * 1j)
         return (out.real, out.imag) if out.dtype.kind == "c" else out
 
-    row(apart, lambda rng, s: np.array([0.5, -1.2, 2.1]) + rng.uniform(-0.2, 0.2, s), nonzero,
-        integers=False, exact=False, calls=st.just((((3,), (3,)), {})),
-        of=(direction,) if name == "sign" else (), name=f"complex {name}")  # fmt: skip
+    row(apart, three, nonzero, calls=st.just((((3,), (3,)), {})), integers=False, exact=False, of=of,
+        name=f"complex {name or function.__name__}")  # fmt: skip
+
+
+for function in (np.real, np.imag, np.angle, np.real_if_close):
+    complex_row(function, of=function)
+complex_row(np.sign, of=direction)
+for function in (np.cumsum, np.cumprod, np.sort, np.average, np.nansum, np.nanmean, np.nanvar, np.nan_to_num, np.gradient,
+                 np.poly, np.sinc):  # fmt: skip
+    complex_row(function)
+complex_row(np.divide.accumulate, "divide.accumulate")
+complex_row(lambda z: np.var(z, where=[True, False, True]), "var of some")
+complex_row(lambda z: np.convolve(z, z[::-1] * z[0]), "convolve")
+complex_row(lambda z: np.correlate(z, z, "same"), "correlate")
+complex_row(lambda z: np.cov([1j, 2, 3] * z[:, None] + z * z[0]), "cov")
+complex_row(lambda z: np.corrcoef(z[:, None] * z + z), "corrcoef")
+complex_row(lambda z: np.interp([0.3, 1.6], [0, 1, 2], z), "interp")
+complex_row(lambda z: np.polyval(z, z), "polyval")
+complex_row(lambda z: np.sum(np.roots(z) ** 3), "roots")
+complex_row(lambda z: np.histogram([0, 0, 1], 2, weights=z)[0], "histogram")
+complex_row(lambda z: np.take_along_axis(z, np.array([0, 0, 2]), 0), "take_along_axis")
+complex_row(lambda z: np.geomspace(z[0], z[1], 4), "geomspace")
+complex_row(lambda z: np.select([[True, False, True]], [z], z * z), "select")

@@ -2,8 +2,8 @@
 
 It hides the first axis of an array and takes part in NumPy's protocols as any array does, so the rules of the table,
 and Tensors themselves, run on it without knowing. There is no rule per operation, but one per family: elementwise
-functions line up the axes, functions with an ``axis`` count it from behind the hidden one, functions of stacked matrices
-take that for one more stack. What belongs to no family is computed example by example, with a warning.
+functions line up the axes, functions with an ``axis`` count it from behind the hidden one, functions of stacked
+matrices take that for one more stack. What belongs to no family is computed example by example, with a warning.
 """
 
 from __future__ import annotations
@@ -65,6 +65,10 @@ class Batched(NDArrayOperatorsMixin):
     base = property(lambda self: self, doc="Never to be added to in place.")
 
     @property
+    def _data(self) -> Any:
+        return self.array
+
+    @property
     def _depth(self) -> float:
         return 10 * self.level + 0.5  # above Tensors from outside of this vmap, below those made within
 
@@ -97,7 +101,7 @@ class Batched(NDArrayOperatorsMixin):
         if method == "__call__":
             if ufunc in composites and ufunc.signature:
                 return composites[ufunc](*args, **kwargs)
-            return _MATRIX_PRODUCTS.get(ufunc, _elementwise)(ufunc, args, kwargs)
+            return (_matmul if ufunc is np.matmul else _elementwise)(ufunc, args, kwargs)
         if method == "at":
             array, index, *values = args
             places, _, arranged = _places(array, index)
@@ -154,11 +158,11 @@ class Batched(NDArrayOperatorsMixin):
 
     def reshape(self, *shape: Any) -> Any:
         """Arrange the elements of each example in another shape."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[call-overload]
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Any:
         """Permute the axes."""
-        return np.transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)  # type: ignore[call-overload]
+        return np.transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
 
     T = property(lambda self: np.transpose(self), doc="The transpose.")
     mT = property(lambda self: np.swapaxes(self, -1, -2), doc="The matrix transpose.")
@@ -171,8 +175,8 @@ def _method(function: Function) -> Function:
 
 
 for _function in (
-    np.sum, np.mean, np.max, np.min, np.prod, np.var, np.std, np.argmax, np.argmin, np.argsort, np.all, np.any, np.ravel,
-    np.squeeze, np.swapaxes, np.repeat, np.take, np.clip, np.round, np.dot, np.conj, np.cumsum, np.cumprod,
+    np.sum, np.mean, np.max, np.min, np.prod, np.var, np.std, np.argmax, np.argmin, np.argsort, np.all, np.any,
+    np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.clip, np.round, np.dot, np.conj, np.cumsum, np.cumprod,
 ):  # fmt: skip
     setattr(Batched, _function.__name__, _method(_function))
 Batched.flatten = Batched.ravel  # type: ignore[attr-defined]
@@ -200,7 +204,8 @@ def _level(args: Any) -> int:
 
 
 def _batch_size(args: Any, level: int) -> int:
-    return next(a.array.shape[0] for a in _flat(args) if _ours(a, level) and a.mapped)
+    size: int = next(a.array.shape[0] for a in _flat(args) if _ours(a, level) and a.mapped)
+    return size
 
 
 def _spread(batched: Batched, size: int) -> Any:
@@ -409,6 +414,15 @@ def _one_by_one(function: Function, args: Any, kwargs: dict[str, Any]) -> Any:
     return Batched(np.stack(results), level)
 
 
+def _asked(function: Function, args: Any, kwargs: dict[str, Any]) -> Any:
+    """What can be told without the numbers."""
+    return getattr(args[0], function.__name__)
+
+
+def _result_type(function: Function, args: Any, kwargs: dict[str, Any]) -> Any:
+    return function(*(getattr(a, "dtype", a) for a in args))
+
+
 @cache
 def _parameters(function: Function) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
@@ -419,37 +433,44 @@ def _defaults(function: Function) -> dict[str, Any]:
     return {p.name: p.default for p in inspect.signature(function).parameters.values()}
 
 
-_FAMILIES: dict[Function, Function] = {
-    **dict.fromkeys((np.where, np.clip, np.isclose, np.real, np.imag, np.angle, np.nan_to_num, np.round), _elementwise),
-    **dict.fromkeys((np.tril, np.triu, np.linalg.vecdot, np.copy, np.sinc, np.i0), _elementwise),
-    **dict.fromkeys((np.sum, np.prod, np.mean, np.var, np.std, np.max, np.min, np.amax, np.amin, np.all, np.any), _along),
-    **dict.fromkeys((np.flip, np.count_nonzero, np.concatenate, np.stack, np.diff, np.linalg.norm), _along),
-    **dict.fromkeys((np.cumsum, np.cumprod, np.sort, np.argsort, np.argmax, np.argmin, np.roll, np.repeat), _flattening),
-    **dict.fromkeys((np.median, np.ptp, np.average, np.trapezoid, np.take, np.nanmax, np.nanmin, np.unwrap), _flattening),
-    **dict.fromkeys((np.partition, np.argpartition), _flattening),
-    **dict.fromkeys((np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft, np.fft.hfft, np.fft.ihfft), _along),
-    **dict.fromkeys((np.reshape, np.broadcast_to), _reshape),
-    **dict.fromkeys((np.moveaxis, np.swapaxes), _moveaxis),
-    **dict.fromkeys((np.expand_dims, np.squeeze, np.ravel), _expand_dims),
-    **dict.fromkeys((np.zeros_like, np.ones_like, np.empty_like, np.full_like), _like),
-    np.transpose: _transpose, np.einsum: _einsum, np.take_along_axis: _along_two, np.linalg.solve: _solve,
-    np.shape: lambda f, args, kwargs: args[0].shape,
-    np.ndim: lambda f, args, kwargs: args[0].ndim,
-    np.size: lambda f, args, kwargs: args[0].size,
-    np.result_type: lambda f, args, kwargs: f(*(getattr(a, "dtype", a) for a in args)),
+_MEMBERS: dict[Function, list[Any]] = {
+    _elementwise: [
+        np.where, np.clip, np.isclose, np.real, np.imag, np.angle, np.nan_to_num, np.round, np.tril, np.triu,
+        np.linalg.vecdot, np.copy, np.sinc, np.i0,
+    ],
+    _along: [
+        np.sum, np.prod, np.mean, np.var, np.std, np.max, np.min, np.amax, np.amin, np.all, np.any, np.flip,
+        np.count_nonzero, np.concatenate, np.stack, np.diff, np.linalg.norm,
+        np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft, np.fft.hfft, np.fft.ihfft,
+    ],
+    _flattening: [
+        np.cumsum, np.cumprod, np.sort, np.argsort, np.argmax, np.argmin, np.roll, np.repeat, np.median, np.ptp,
+        np.average, np.trapezoid, np.take, np.nanmax, np.nanmin, np.unwrap, np.partition, np.argpartition,
+    ],
+    _reshape: [np.reshape, np.broadcast_to],
+    _moveaxis: [np.moveaxis, np.swapaxes],
+    _expand_dims: [np.expand_dims, np.squeeze, np.ravel],
+    _like: [np.zeros_like, np.ones_like, np.empty_like, np.full_like],
+    _transpose: [np.transpose],
+    _einsum: [np.einsum],
+    _along_two: [np.take_along_axis],
+    _solve: [np.linalg.solve],
+    _asked: [np.shape, np.ndim, np.size],
+    _result_type: [np.result_type],
 }  # fmt: skip
+_FAMILIES = {function: family for family, functions in _MEMBERS.items() for function in functions}
 
 #: Functions of stacks of matrices, or vectors: the examples are one more stack.
-_STACKED: frozenset[Function] = frozenset(
-    getattr(np.linalg, name)
-    for name in "inv pinv det slogdet cholesky qr svd svdvals eigh eigvalsh eig eigvals matrix_power matrix_rank".split()
+_STACKED: frozenset[Any] = frozenset(
+    [
+        np.linalg.inv, np.linalg.pinv, np.linalg.det, np.linalg.slogdet, np.linalg.cholesky, np.linalg.qr,
+        np.linalg.svd, np.linalg.svdvals, np.linalg.eigh, np.linalg.eigvalsh, np.linalg.eig, np.linalg.eigvals,
+        np.linalg.matrix_power, np.linalg.matrix_rank,
+    ]
 ) | {
     decompositions.over, decompositions.undetermined, inverses.cofactor, inverses.second_cofactor,
     linalg.cross_of_three, linalg.diagonal, linalg.from_diagonal, linalg.vecdot,
 }  # fmt: skip
-
-_MATRIX_PRODUCTS = {np.matmul: _matmul}
-
 
 # --- indexing -------------------------------------------------------------------------------------------------------
 def _parts(index: Any) -> tuple[Any, ...]:
@@ -471,7 +492,7 @@ def _places(array: Batched, index: Any) -> tuple[tuple[Any, ...], Function, Func
     if not advanced:
         return (slice(None), *parts), lambda result: result, lambda value: _as_written(value, level)
     if any(part.dtype == bool for part in map(parts.__getitem__, advanced) if not isinstance(part, list)):
-        raise TypeError("inside of vmap, a mask as an index would select as many elements as each example has; use np.where")
+        raise TypeError("inside of vmap, a mask would select more of one example than of another; use np.where")
     size = _batch_size([array, *parts], level)
     advanced = [i for i, part in enumerate(parts) if i in advanced or isinstance(part, int | np.integer)]
     ndim = max(np.ndim(parts[i]) for i in advanced)

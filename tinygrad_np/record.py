@@ -69,7 +69,7 @@ def wrap(array: Any, node: Node | None = None) -> Tensor:
     return tensor
 
 
-def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] = _NOTHING) -> Any:
+def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] = _NOTHING) -> Tensor:
     """Compute ``primitive.forward(*args, **metadata)`` on Tensors and arrays, and record it where a gradient is wanted.
 
     Raises
@@ -87,7 +87,7 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
         elif arg.__class__ in SCALARS:
             arrays.append(arg)
         elif (rank := depth(arg)) and rank > max(depth(a) for a in args if isinstance(a, Recorded)):
-            return NotImplemented  # a transform has put something around Tensors: it handles this
+            return NotImplemented  # type: ignore[no-any-return]  # a transform has wrapped Tensors: it handles this
         else:
             arrays.append(as_array(arg))
     try:
@@ -95,7 +95,7 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
     except (TypeError, ValueError, IndexError) as error:
         raise explained(primitive, arrays, metadata, error) from None
     if isinstance(out, tuple):
-        return _several(primitive, wrt, args, arrays, out, metadata)
+        return _several(primitive, wrt, args, arrays, out, metadata)  # type: ignore[no-any-return]
     if out.__class__ is not _ndarray:
         out = as_array(out)
     tensor: Tensor = _new(Result)

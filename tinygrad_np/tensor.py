@@ -59,6 +59,8 @@ def _method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     return method
 
 
+_real, _imag, _compress = _method(np.real), _method(np.imag), _method(np.compress)
+_sum, _mean = _method(np.sum), _method(np.mean)
 _EASY_POWERS = {exponent: operator(table[f]) for exponent, f in {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}.items()}
 
 
@@ -382,12 +384,12 @@ class Tensor(Recorded):
     @property
     def real(self) -> Tensor:
         """The real part."""
-        return call(np.real, (self,), {})
+        return _real(self)
 
     @property
     def imag(self) -> Tensor:
         """The imaginary part."""
-        return call(np.imag, (self,), {})
+        return _imag(self)
 
     # --- methods, as ndarray has them -------------------------------------------------------------------------------
     def astype(self, dtype: Any) -> Tensor:
@@ -423,12 +425,16 @@ class Tensor(Recorded):
             raise ValueError(f"mT needs two axes or more, but the shape is {self.shape}")
         return apply(shapes.transpose, (self,), {"axes": (*range(self.ndim - 2), self.ndim - 1, self.ndim - 2)})
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+    def sum(self, axis: Any = None, *, keepdims: bool = False, **options: Any) -> Tensor:
         """Sum over axes."""
+        if options:
+            return _sum(self, axis, keepdims=keepdims, **options)
         return apply(table[np.sum], (self,), {"axis": axis, "keepdims": keepdims})
 
-    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: Any = None, *, keepdims: bool = False, **options: Any) -> Tensor:
         """Arithmetic mean over axes."""
+        if options:
+            return _mean(self, axis, keepdims=keepdims, **options)
         return apply(table[np.mean], (self,), {"axis": axis, "keepdims": keepdims})
 
     def flatten(self) -> Tensor:
@@ -455,6 +461,30 @@ class Tensor(Recorded):
     round = _method(np.round)
     dot = _method(np.dot)
     conj = conjugate = _method(np.conj)
+    cumsum = _method(np.cumsum)
+    cumprod = _method(np.cumprod)
+    trace = _method(np.trace)
+    diagonal = _method(np.diagonal)
+    searchsorted = _method(np.searchsorted)
+    argpartition = _method(np.argpartition)
+    choose = _method(np.choose)
+    put = _method(np.put)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+        """Read the parts along an axis for which a condition holds."""
+        return _compress(condition, self, axis)
+
+    def sort(self, axis: int = -1, kind: Any = None, *, stable: bool | None = None) -> None:
+        """Become sorted along an axis."""
+        self._rebind(call(np.sort, (self, axis, kind), {"stable": stable}), "sorting in place")
+
+    def partition(self, kth: Any, axis: int = -1) -> None:
+        """Become sorted so far that the elements ``kth`` are in their places."""
+        self._rebind(call(np.partition, (self, kth, axis), {}), "partitioning in place")
+
+    def fill(self, value: Any) -> None:
+        """Become the same value everywhere."""
+        self[...] = value
 
     # --- operators --------------------------------------------------------------------------------------------------
     __add__, __radd__, __iadd__ = _operator(np.add), _reflected(np.add), _in_place(np.add)
@@ -516,7 +546,7 @@ class Tensor(Recorded):
         return self.numpy().__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self._data.__dlpack_device__()  # type: ignore[return-value]
+        return self._data.__dlpack_device__()
 
     @property
     def device(self) -> str:

@@ -85,9 +85,7 @@ class _Trace:
             found = backpropagate(
                 seeds, self.nodes, retain_graph=retain_graph or create_graph, lift=lift if create_graph else None
             )
-            return [
-                _tensor(ends(found[x.node])) if x.node in found else wrap(np.zeros_like(x._data)) for x in self.variables
-            ]
+            return [_tensor(ends(found[x.node])) if x.node in found else _zeros(x) for x in self.variables]
 
     def result(self, value: Any) -> Any:
         """Results as the caller gets them: recorded only if something outside of the function is."""
@@ -113,6 +111,10 @@ def _variable(value: Any, name: str) -> Tensor:
 def _undecorated(value: Any) -> Any:
     """The array in a Tensor, unless it has a history that must not be lost."""
     return as_array(value) if not isinstance(value, Tensor) or value.requires_grad else value._data
+
+
+def _zeros(tensor: Tensor) -> Tensor:
+    return wrap(np.zeros_like(tensor._data))
 
 
 def _tensor(array: Any) -> Tensor:
@@ -248,7 +250,7 @@ def jvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...])
     }
     with enable_grad():
         found = backpropagate(seeds, [dummy.node for dummy in dummies], lift=lift if create else None)
-    products = [_tensor(found[u.node]) if u.node in found else wrap(np.zeros_like(u._data)) for u in dummies]
+    products = [_tensor(found[u.node]) if u.node in found else _zeros(u) for u in dummies]
     return trace.result(trace.value), trace.rebuild_outputs(products)
 
 
@@ -357,7 +359,7 @@ def checkpoint(function: Function, rng: np.random.Generator | None = None) -> Fu
     """
 
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        state = rng.bit_generator.state if rng is not None else None
+        state = rng.bit_generator.state if rng is not None else {}
         start = tick()
         out = function(*args, **kwargs)
         if not isinstance(out, Tensor) or not out.requires_grad:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_np.record import as_array
 from tinygrad_np.tensor import Tensor
 
 __all__ = ["Array", "T", "bare_array", "known"]
@@ -15,14 +16,15 @@ __all__ = ["Array", "T", "bare_array", "known"]
 T = TypeVar("T", Tensor, NDArray[Any])
 
 Array = Any  # a Tensor, or what np.asarray takes
-_ARRAYS = (Tensor, np.ndarray)
 
 
 def known(array: Array) -> Any:
-    """Return a Tensor or an ndarray as it is, anything else as an ndarray."""
-    return array if isinstance(array, _ARRAYS) else np.asarray(array)
+    """Return a Tensor, or an array of any kind, as it is; anything else as an ndarray."""
+    return array if isinstance(array, Tensor) else as_array(array)
 
 
-def bare_array(array: Tensor | NDArray[Any]) -> NDArray[Any]:
-    """Return the numbers themselves, to be looked at."""
-    return array._data if isinstance(array, Tensor) else array
+def bare_array(array: Any) -> NDArray[Any]:
+    """Return the numbers themselves, to be looked at; under vmap, those of all examples."""
+    while not isinstance(array, np.ndarray):
+        array = array._data
+    return array

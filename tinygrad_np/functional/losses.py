@@ -224,7 +224,7 @@ def _alike(name: str, array: Array, other_name: str, other: Any) -> Any:
 
 
 def _check_floating(name: str, array: Any) -> None:
-    if not isinstance(array, Tensor | np.ndarray):
+    if not hasattr(type(array), "__array_function__"):
         raise TypeError(f"{name} must be a Tensor or an ndarray, not {type(array).__name__}")
     if array.dtype.kind != "f":
         raise TypeError(f"{name} must be floating point, not {array.dtype}; they come first, before what is true")

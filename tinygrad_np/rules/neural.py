@@ -111,9 +111,7 @@ def log_softmax(x: Any, *, axis: int = -1) -> Any:
 # --- losses, one per example: the reduction is an operation of its own, and its rule puts the 1/m into g
 def one_hot(labels: Any, n_classes: int, dtype: Any) -> Any:
     """Class numbers as rows of zeros with a single one."""
-    rows = np.zeros((labels.size, n_classes), dtype)
-    rows[np.arange(labels.size), labels.reshape(-1)] = 1
-    return rows.reshape((*labels.shape, n_classes))
+    return (labels[..., None] == np.arange(n_classes)).astype(dtype)
 
 
 def _softmax_cross_entropy_vjp_logits(g: Any, logits: Any, targets: Any) -> Any:

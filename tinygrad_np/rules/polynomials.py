@@ -74,7 +74,9 @@ def polymul(a1: Any, a2: Any) -> Any:
 def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
     """Quotient and remainder."""
     u, v = _array(u) + 0.0, _array(v) + 0.0
-    rest, found, gone = u.astype(np.result_type(u, v)), [], []
+    rest = u.astype(np.result_type(u, v))
+    found: list[Any] = []
+    gone: list[Any] = []
     while len(rest) >= len(v):
         found.append(1.0 / v[0] * rest[:1])
         rest = np.concatenate([rest[: len(v)] - found[-1] * v, rest[len(v) :]])
