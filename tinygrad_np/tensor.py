@@ -498,6 +498,9 @@ class Tensor(Recorded):
     __and__, __rand__, __iand__ = _operator(np.bitwise_and), _reflected(np.bitwise_and), _in_place(np.bitwise_and)
     __or__, __ror__, __ior__ = _operator(np.bitwise_or), _reflected(np.bitwise_or), _in_place(np.bitwise_or)
     __xor__, __rxor__, __ixor__ = _operator(np.bitwise_xor), _reflected(np.bitwise_xor), _in_place(np.bitwise_xor)
+    __lshift__, __rlshift__, __ilshift__ = _operator(np.left_shift), _reflected(np.left_shift), _in_place(np.left_shift)
+    __rshift__, __rrshift__ = _operator(np.right_shift), _reflected(np.right_shift)
+    __irshift__ = _in_place(np.right_shift)
     __lt__, __le__, __gt__ = _operator(np.less), _operator(np.less_equal), _operator(np.greater)
     __ge__ = _operator(np.greater_equal)
     __eq__, __ne__ = _operator(np.equal), _operator(np.not_equal)  # type: ignore[assignment]
@@ -542,8 +545,12 @@ class Tensor(Recorded):
             raise ValueError(f"the array API is followed up to {array_api.__array_api_version__}, not {api_version}")
         return array_api
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        return self.numpy().__dlpack__(**kwargs)
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+    ) -> Any:
+        if max_version is None or max_version < (1, 0):  # such a consumer cannot be told that the memory is read-only
+            return np.array(self.numpy()).__dlpack__(stream=stream)
+        return self.numpy().__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._data.__dlpack_device__()

@@ -29,6 +29,7 @@ def sum(
     """Sum."""
     a = a if where is True else np.where(where, a, 0)
     total = _sum(a if dtype is None else a.astype(dtype), axis=axis, keepdims=keepdims)
+    total = total if dtype is None else total.astype(dtype)  # small integers have been added up as large ones
     return total if initial is _UNSET else total + initial
 
 
@@ -40,6 +41,7 @@ def prod(
     """Product."""
     a = a if where is True else np.where(where, a, 1)
     product = _prod(a if dtype is None else a.astype(dtype), axis=axis, keepdims=keepdims)
+    product = product if dtype is None else product.astype(dtype)
     return product if initial is _UNSET else product * initial
 
 
