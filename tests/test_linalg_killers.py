@@ -6,13 +6,16 @@ matrices, and losses whose gradient is not determined. The oracles are formulas,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tinygrad_np import Tensor, grad, hessian
+from tinygrad_np.graph import walk
 
 Array = np.ndarray
 L = np.linalg
@@ -322,6 +325,16 @@ def test_matrix_put_together_again_where_singular_values_coincide_is_an_error(a:
         gradient(loss, a)
 
 
+@pytest.mark.parametrize("function", [
+    lambda t: (lambda w, u: (u * np.exp(w)) @ u.mT)(*L.eigh(t)), lambda t: (lambda u, s, vh: (u * s) @ vh)(*L.svd(t)),
+    lambda t: (lambda w, v: np.real((v * w) @ L.inv(v)))(*L.eig(t)),
+], ids=["eigh", "svd", "eig"])  # fmt: skip
+def test_coinciding_values_with_equal_cotangents_are_no_way_around_the_error(function: Callable[[Any], Any]) -> None:
+    """The sum of all entries: its derivative by each value is the same, but turning the vectors matters."""
+    with pytest.raises(L.LinAlgError, match="coincide"):
+        gradient(lambda t: np.sum(function(t)), np.eye(2))
+
+
 def test_second_derivative_by_eigenvalues_where_these_coincide_is_an_error() -> None:
     with pytest.raises(L.LinAlgError, match="coincide"):
         hessian(lambda t: np.sum(L.eigvalsh(t) ** 2))(np.eye(2))
@@ -447,7 +460,10 @@ def test_one_by_one(name: str) -> None:
     close(found, [[expected]], 1e-6)
 
 
-@pytest.mark.parametrize("function", [L.inv, L.det, L.cholesky, lambda a: L.solve(a, np.ones(3)), L.eigh], ids=str)
+@pytest.mark.parametrize(
+    "function", [L.inv, L.det, L.cholesky, lambda a: L.solve(a, np.ones(3)), L.eigh],
+    ids=["inv", "det", "cholesky", "solve", "eigh"],
+)  # fmt: skip
 def test_errors_stay_linalg_errors(function: Callable[[Any], Any]) -> None:
     bad = Tensor(np.full((2, 3), 1.0), requires_grad=True)
     with pytest.raises(L.LinAlgError, match=r"float64\[2, 3\]"):
@@ -479,6 +495,22 @@ def test_errors_stay_linalg_errors(function: Callable[[Any], Any]) -> None:
 def test_what_is_wrong_is_said(call: Callable[[Any], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call(Tensor(np.eye(2), requires_grad=True))
+
+
+def cheapest(sides: tuple[int, ...]) -> int:
+    """The fewest multiplications for a chain of matrices, by trying all orders."""
+    cuts = range(1, len(sides) - 1)
+    costs = (sides[0] * sides[k] * sides[-1] + cheapest(sides[: k + 1]) + cheapest(sides[k:]) for k in cuts)
+    return min(costs, default=0)
+
+
+@pytest.mark.parametrize("sides", [(2, 30, 3, 20), (30, 2, 20, 3), (1, 9, 2, 8, 3, 7, 1), (7, 1, 9, 2, 5, 30, 4)])
+def test_multi_dot_takes_the_cheapest_order(sides: tuple[int, ...]) -> None:
+    matrices = [Tensor(rng.normal(size=shape), requires_grad=True) for shape in pairwise(sides)]
+    product = L.multi_dot(matrices)
+    close(product.detach(), L.multi_dot([m.detach().numpy() for m in matrices]), 1e-13)
+    made = [node for node in walk(product.node) if node.primitive is not None]
+    assert sum(math.prod(node.shape) * node.parents[0].shape[1] for node in made) == cheapest(sides)
 
 
 def test_broadcast_systems() -> None:

@@ -118,6 +118,7 @@ UNSTACKED = {
     "tensorsolve": (
         lambda a, b: L.tensorsolve(a, b, (0, 2)), lambda a, b: T.tensorsolve(a, b, (0, 2)), ((3, 6, 2), (6,)),
     ),
+    "vdot": (np.vdot, torch.vdot, ((3,), (3,))),
     "multi_dot": (
         lambda *a: L.multi_dot(a), lambda *a: T.multi_dot(a), ((3,), (3, 4), (4, 2), (2, 5), (5,)),
     ),

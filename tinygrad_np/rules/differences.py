@@ -91,7 +91,7 @@ def _slope(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
         return cut(f, first, last, axis)
 
     if np.ndim(spacing) == 0:
-        h = spacing
+        h = spacing if isinstance(spacing, int | float | complex) else spacing.astype(f.dtype)
         inside = (at(2, None) - at(0, -2)) / (2.0 * h)
         before = after = h, h
     else:

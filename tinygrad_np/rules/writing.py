@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_np.primitives import composite
 from tinygrad_np.rules.indexing import ARRAY, setitem
+from tinygrad_np.rules.tools import as_array
 
 
 def _check(values: Any, dtype: Any, casting: Any, name: str) -> None:
@@ -26,7 +27,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     if mode != "raise":
         ind = np.mod(ind, n) if mode == "wrap" else np.clip(ind, 0, n - 1)
     if np.size(ind):
-        values = np.resize(v, np.shape(ind)).astype(a.dtype)
+        values = np.resize(as_array(v).astype(a.dtype), np.shape(ind))
         a[...] = np.reshape(setitem(np.reshape(a, -1), values, ind, index=(ARRAY,)), a.shape)
 
 
@@ -51,6 +52,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
 def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """Write all, or where a mask is true."""
     _check(src, dst.dtype, casting, "copyto")
+    src = as_array(src).astype(dst.dtype)
     dst[...] = src if where is True else np.where(where, src, dst)
 
 
