@@ -91,6 +91,20 @@ def test_det_of_a_singular_matrix(rank: int, how: str) -> None:
     close(gradient(along, a), slope(lambda x: np.sum(cofactors(x) * v), a), 1e-9)
 
 
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_det_of_a_singular_complex_matrix(rank: int) -> None:
+    a = of_rank(3, rank, "reals") * (1 + 2j) @ (np.eye(3) + 1j * rng.normal(size=(3, 3)))
+    v = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+    close(gradient(lambda t: np.real(L.det(t)), a), np.conj(cofactors(a)))
+
+    def along(x: Any) -> Any:
+        return np.sum(np.real(grad(lambda t: np.imag(L.det(t)))(x) * v))
+
+    found = gradient(along, a)
+    close(found.real, slope(lambda d: along(Tensor(a + d)).item(), np.zeros((3, 3))))
+    close(found.imag, slope(lambda d: along(Tensor(a + 1j * d)).item(), np.zeros((3, 3))))
+
+
 def test_det_of_a_stack_that_is_singular_in_part() -> None:
     a = np.stack([of_rank(3, k, "reals") for k in (3, 2, 1, 0)]).reshape(2, 2, 3, 3)
     g = rng.normal(size=(2, 2))
@@ -326,13 +340,16 @@ def test_matrix_put_together_again_where_singular_values_coincide_is_an_error(a:
 
 
 @pytest.mark.parametrize("function", [
-    lambda t: (lambda w, u: (u * np.exp(w)) @ u.mT)(*L.eigh(t)), lambda t: (lambda u, s, vh: (u * s) @ vh)(*L.svd(t)),
+    lambda t: (lambda w, u: (u * w) @ u.mT)(*L.eigh(t)), lambda t: (lambda u, s, vh: (u * s) @ vh)(*L.svd(t)),
     lambda t: (lambda w, v: np.real((v * w) @ L.inv(v)))(*L.eig(t)),
 ], ids=["eigh", "svd", "eig"])  # fmt: skip
-def test_coinciding_values_with_equal_cotangents_are_no_way_around_the_error(function: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize("scale", [0.0, 1.0])
+def test_coinciding_values_with_equal_cotangents_are_no_way_around_the_error(
+    function: Callable[[Any], Any], scale: float
+) -> None:
     """The sum of all entries: its derivative by each value is the same, but turning the vectors matters."""
     with pytest.raises(L.LinAlgError, match="coincide"):
-        gradient(lambda t: np.sum(function(t)), np.eye(2))
+        gradient(lambda t: np.sum(function(t)), scale * np.eye(2))
 
 
 def test_second_derivative_by_eigenvalues_where_these_coincide_is_an_error() -> None:

@@ -135,7 +135,8 @@ def undetermined(by_values: Any, by_vectors: Any, values: Any, *, among: str, an
     small = math.sqrt(np.finfo(values.dtype).eps)
     most = small * size.max(axis=-1, keepdims=True, initial=0)
     differ = np.absolute(by_values.mT - by_values) > most
-    mixed = (turns + turns.mT > small * turns.max(axis=(-2, -1), keepdims=True, initial=0)) & (size + size.mT > most)
+    turned = turns + turns.mT >= small * turns.max(axis=(-2, -1), keepdims=True, initial=0)  # 0 >= 0, if f(w) is 0
+    mixed = turned & (size + size.mT > most)
     found = ~_apart(_gaps(values), values) & (differ | mixed) & ~np.eye(values.shape[-1], dtype=bool)
     if np.any(found):
         *_, first, second = (int(k[0]) for k in np.nonzero(found))
