@@ -16,7 +16,7 @@ import numpy as np
 from cases import any_real, distinct_sizes, flat, inside, row, shape
 from hypothesis import strategies as st
 
-from tinygrad_np.rules import decompositions, inverses, linalg
+from tinygrad_np.rules import decompositions, inverses, linalg, parts
 
 Shape = tuple[int, ...]
 L = np.linalg
@@ -311,7 +311,7 @@ complex_row(_qr, regular, inside, calls=rectangular(2, mode=modes))
 matrix_row(_eigh, spectral, calls=square(UPLO=st.sampled_from("LU")), of=L.eigh)
 complex_row(_eigh, spectral, small, calls=square(2))
 matrix_row(_eigvalsh, spectral, calls=square(UPLO=st.sampled_from("LU")), of=L.eigvalsh)
-matrix_row(_eig, diagonalizable, calls=square(), of=(L.eig, L.eigvals))
+matrix_row(_eig, diagonalizable, calls=square(), of=(L.eig, L.eigvals, parts.part))
 complex_row(_eig, diagonalizable, small, calls=square(2))
 matrix_row(_svd, spread, calls=rectangular(full_matrices=st.booleans()), of=(L.svd, decompositions.svd))
 complex_row(_svd, spread, small, calls=rectangular(2, full_matrices=st.booleans()))
@@ -352,7 +352,7 @@ row(L.cross, any_real, calls=crossed(of_three=True), of=L.cross, exact=False)
 row(lambda *arrays: L.multi_dot(arrays), any_real, calls=chain(), of=L.multi_dot, exact=False)
 row(np.trace, any_real, calls=diagonal_of())
 row(L.trace, any_real, calls=cases.one_array(min_dims=2, offset=st.integers(-3, 3)), of=L.trace)
-row(np.diagonal, any_real, calls=diagonal_of(), of=(np.diagonal, linalg.from_diagonal))
+row(np.diagonal, any_real, calls=diagonal_of(), of=(np.diagonal, linalg.diagonal, linalg.from_diagonal))
 row(L.diagonal, any_real, calls=cases.one_array(min_dims=2, offset=st.integers(-3, 3)), of=L.diagonal)
 row(np.diag, any_real, calls=cases.one_array(min_dims=1, max_dims=2, k=st.integers(-3, 3)))
 row(np.diagflat, any_real, calls=cases.one_array(k=st.integers(-2, 2)))

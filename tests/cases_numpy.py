@@ -540,6 +540,7 @@ row(lambda a, axis: np.apply_along_axis(np.sum, axis, a), any_real, of=(),
     name="apply_along_axis to a number", calls=along_axis())  # fmt: skip
 row(lambda a: np.apply_over_axes(np.sum, a, [0, -1]), any_real, calls=one_array(min_dims=2), of=np.apply_over_axes)
 
+
 # --- complex numbers, taken apart
 def three(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """Numbers near 0.5, -1.2 and 2.1."""

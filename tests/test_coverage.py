@@ -88,9 +88,7 @@ def test_command(entries: list[Entry], capsys: pytest.CaptureFixture[str]) -> No
     assert {"group": "ufuncs", "names": ["tanh"], "status": "a rule of its own", "reason": ""} in rows
     main(["--markdown"])
     header, _, *lines = capsys.readouterr().out.splitlines()
-    assert header == (
-        "| | differentiable | no derivative by nature | refused | unaccounted for | in all |"
-    )
+    assert header == ("| | differentiable | no derivative by nature | refused | unaccounted for | in all |")
     total = next(line for line in lines if line.startswith("| in all"))
     numbers = [int(cell) for cell in total.split("|")[2:-1]]
     assert sum(numbers[:-1]) == numbers[-1] == len(entries)

@@ -349,8 +349,10 @@ RIGHT_X, RIGHT_Y = (lambda g, x, y: 2 * g * x * y), (lambda g, x: g * x * x)
         ({"x": lambda g, x, y: g * x * y, "y": RIGHT_Y}, r"first derivative: argument 0 'x' .* \(ratio 0\.5\)"),
         ({"x": RIGHT_X, "y": lambda g, x: -g * x * x}, r"argument 1 'y' .* \(ratio -1\)"),
         ({"x": RIGHT_X, "y": None}, "first derivative: no gradient comes to argument 1 'y'"),
-        ({"x": lambda g, x, y: 2 * g * x * getattr(y, "_data", y), "y": RIGHT_Y},
-         "second derivative: no gradient comes to argument 1 'y'"),
+        (
+            {"x": lambda g, x, y: 2 * g * x * getattr(y, "_data", y), "y": RIGHT_Y},
+            "second derivative: no gradient comes to argument 1 'y'",
+        ),
         ({"x": lambda g, x, y: 2 * x * y + 0 * g, "y": RIGHT_Y}, "first derivative|zero cotangent"),
         ({"x": lambda g, x, y: 2 * np.abs(g) * x * y, "y": RIGHT_Y}, "first derivative|linearity"),
     ],

@@ -16,6 +16,7 @@ from tinygrad_np import Tensor, grad, special
 sc = pytest.importorskip("scipy.special")
 mp = pytest.importorskip("mpmath")
 
+
 def scaled(f: Callable[..., Any], sign: int) -> Callable[..., Any]:
     return lambda v, x: f(v, x) * mp.exp(sign * x)
 

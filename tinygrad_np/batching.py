@@ -472,6 +472,7 @@ _STACKED: frozenset[Any] = frozenset(
     linalg.cross_of_three, linalg.diagonal, linalg.from_diagonal, linalg.vecdot,
 }  # fmt: skip
 
+
 # --- indexing -------------------------------------------------------------------------------------------------------
 def _parts(index: Any) -> tuple[Any, ...]:
     return index if isinstance(index, tuple) else (index,)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorded", "apply", "as_array", "lift", "operator", "wrap"]
 
+
 def depth(array: Any) -> float:
     """Return how many wrappers an array is in. Among operands, the deepest one handles an operation."""
     return getattr(array, "_depth", 0)
-
 
 
 class Recorded:

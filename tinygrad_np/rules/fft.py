@@ -188,4 +188,3 @@ def ifftshift(x: Any, axes: Axes = None) -> Any:
 
 def _numbers(x: Any, axes: Axes) -> tuple[int, ...]:
     return tuple(range(x.ndim)) if axes is None else (axes,) if np.ndim(axes) == 0 else tuple(axes)
-

@@ -58,9 +58,7 @@ def logspace(
 
 
 @composite(np.geomspace)
-def geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
-) -> Any:
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """Numbers with one ratio; complex ones go along a spiral."""
     kind = np.result_type(start, stop, float(num), np.zeros((), dtype))
     start, stop = (as_array(a).astype(kind) for a in (start, stop))

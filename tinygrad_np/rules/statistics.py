@@ -37,9 +37,7 @@ def aligned_weights(weights: Any, a: Any, axis: Axis) -> Any:
 
 
 @composite(np.average)
-def average(
-    a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
-) -> Any:
+def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """Weighted mean."""
     a = as_array(a)
     if weights is None:

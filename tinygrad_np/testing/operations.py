@@ -147,8 +147,7 @@ class _Check:
             place = f" at {[int(k) for k in worst]}" if worst else ""
             ratio = f" (ratio {_short(f[worst] / e[worst])})" if e[worst] else ""
             raise AssertionError(
-                f"{self.name}, {what}: {label} is wrong{place}: {_short(f[worst])} instead of "
-                f"{_short(e[worst])}{ratio}"
+                f"{self.name}, {what}: {label} is wrong{place}: {_short(f[worst])} instead of {_short(e[worst])}{ratio}"
             )
 
     # --- tests
