@@ -23,7 +23,7 @@ from tinygrad_np import Tensor, rules
 from tinygrad_np.graph import leaf, walk
 from tinygrad_np.primitives import Primitive, composites, constant, table
 from tinygrad_np.record import wrap
-from tinygrad_np.rules import elementwise, indexing, linalg, neural, reductions, shapes
+from tinygrad_np.rules import elementwise, neural, reductions
 
 Array = np.ndarray
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
