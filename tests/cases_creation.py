@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from cases import any_real, flat, row, shape
+from cases import any_real, flat, reals, row, shape
 
 from tinygrad_np import Tensor
 
@@ -33,8 +33,8 @@ row(lambda x: np.full((2, *x.shape), x, like=like(x)), any_real, of=np.full)
 row(lambda x: np.fromfunction(lambda i: i[:, None] * x.reshape((1, -1)), (3,), like=like(x)), any_real,
     of=np.fromfunction)  # fmt: skip
 row(
-    lambda start, step: np.arange(start, 5.0, 3.0 + step, like=like(start, step)), any_real, any_real, of=np.arange,
-    calls=shape(0, 0).map(lambda s: ((s, s), {})), exact=False, integers=False,
+    lambda start, step: np.arange(start, 9.0, step, like=like(start, step)), reals(0.0, 1.0), reals(3.1, 3.9),
+    calls=shape(0, 0).map(lambda s: ((s, s), {})), of=np.arange, exact=False, integers=False,  # always three numbers
 )  # fmt: skip
 
 for function in (np.zeros, np.ones):
