@@ -112,7 +112,8 @@ def var(a: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -
 @primitive(
     np.std,
     a=lambda g, a, out, axis, ddof, keepdims: quotient(
-        unreduce(g, a.shape, axis, keepdims) * np.conj(_deviation(a, axis)),
+        unreduce(g, a.shape, axis, keepdims)
+        * np.conj(_deviation(_deviation(a, axis), axis)),  # of a constant, 0 exactly
         unreduce(out, a.shape, axis, keepdims) * (_count(a.shape, axis) - ddof),
     ),
 )
