@@ -144,6 +144,7 @@ def first_derivative(case: Case, arrays: Sequence[Array], options: Any, wrt: lis
 
 # --- the table is complete ----------------------------------------------------------------------------------------
 def test_every_operation_has_a_row() -> None:
+    rules.complete()
     modules = [module for module in vars(rules).values() if isinstance(module, ModuleType)]
     own = {e for m in modules for e in vars(m).values() if isinstance(e, Primitive) and e not in table.values()}
     entries = {*table, *composites, *constant, *own}

@@ -10,7 +10,6 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache
-from importlib import import_module
 from itertools import zip_longest
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from tinygrad_np import creation  # noqa: F401 - its functions enter the table
 from tinygrad_np.primitives import Primitive, composites, constant, refused, table
 from tinygrad_np.record import Recorded, apply, operator, wrap
+from tinygrad_np.rules import complete
 from tinygrad_np.rules.ufuncs import METHODS
 
 __all__ = ["call", "call_ufunc", "fast_paths"]
@@ -60,13 +60,15 @@ def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     public = getattr(np, function.__name__, function)  # with like=, NumPy passes a function of its own
     if public is not function and function.__module__ == "numpy":
         return call(public, args, kwargs)
+    if complete():
+        return call(function, args, {**kwargs, "out": out})
     raise _missing(_name(function), refused.get(function))
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call ``ufunc`` itself, or one of its methods. See :func:`call`."""
-    if ufunc not in table and ufunc not in composites and "scipy.special" in sys.modules:
-        import_module("tinygrad_np.rules.special")  # whoever has such a ufunc has imported SciPy, so it costs nothing
+    if ufunc not in table and ufunc not in composites:
+        complete()
     outs = kwargs.pop("out", (None,))
     if method == "__call__" and ufunc in composites:
         result = composites[ufunc](*args, **_supported(ufunc, _parameters(composites[ufunc]), kwargs))
