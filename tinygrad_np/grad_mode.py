@@ -1,18 +1,42 @@
-"""Whether operations are recorded: per context, so two threads or tasks never see each other's ``no_grad``."""
+"""Whether operations are recorded, and who watches: per context, so two threads or tasks never see each other's
+``no_grad``."""
 
 from __future__ import annotations
 
 import inspect
-from contextlib import ContextDecorator
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["enable_grad", "is_grad_enabled", "no_grad"]
+__all__ = ["enable_grad", "is_grad_enabled", "mode", "no_grad", "observed_by"]
 
-_enabled: ContextVar[bool] = ContextVar("tinygrad_np.grad_enabled", default=True)
+#: Is told of operations on Tensors that require a gradient: ``observer(operation, operands, metadata, out, node)``.
+Observer = Callable[..., None]
 
-#: Return whether operations on Tensors that require a gradient are recorded in this context.
-is_grad_enabled = _enabled.get
+_mode: ContextVar[bool | Observer] = ContextVar("tinygrad_np.grad_mode", default=True)
+_observer: ContextVar[Observer | Literal[True]] = ContextVar("tinygrad_np.observer", default=True)
+
+#: False, True or, where recording goes on and is watched, who watches: one look-up tells an operation all of it.
+mode = _mode.get
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations on Tensors that require a gradient are recorded in this context."""
+    return mode() is not False
+
+
+@contextmanager
+def observed_by(observer: Observer) -> Iterator[None]:
+    """Let ``observer`` know of all operations inside of the ``with`` block, wherever they are recorded."""
+    seen = _observer.set(observer)
+    now = _mode.set(observer) if mode() else None
+    try:
+        yield
+    finally:
+        _observer.reset(seen)
+        if now is not None:
+            _mode.reset(now)
 
 
 class _GradMode(ContextDecorator):
@@ -23,7 +47,7 @@ class _GradMode(ContextDecorator):
     def __init__(self, *misused: Any) -> None:
         if misused:
             raise TypeError(f"{type(self).__name__} takes no arguments; as a decorator it is @{type(self).__name__}()")
-        self._tokens: list[Token[bool]] = []
+        self._tokens: list[Token[bool | Observer]] = []
 
     def _recreate_cm(self) -> _GradMode:
         return type(self)()  # one stack of tokens per call: a decorated function may run in many threads
@@ -37,10 +61,10 @@ class _GradMode(ContextDecorator):
         return super().__call__(func)
 
     def __enter__(self) -> None:
-        self._tokens.append(_enabled.set(self.enabled))
+        self._tokens.append(_mode.set(self.enabled and _observer.get()))
 
     def __exit__(self, *exc: object) -> None:
-        _enabled.reset(self._tokens.pop())
+        _mode.reset(self._tokens.pop())
 
 
 class no_grad(_GradMode):
