@@ -6,7 +6,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, Literal
 
 __all__ = ["enable_grad", "is_grad_enabled", "mode", "no_grad", "observed_by"]
@@ -16,6 +16,9 @@ Observer = Callable[..., None]
 
 _mode: ContextVar[bool | Observer] = ContextVar("tinygrad_np.grad_mode", default=True)
 _observer: ContextVar[Observer | Literal[True]] = ContextVar("tinygrad_np.observer", default=True)
+
+#: The modes around the present one: not in the context managers, since threads may share one of these.
+_outer: ContextVar[tuple[bool | Observer, ...]] = ContextVar("tinygrad_np.outer_modes", default=())
 
 #: False, True or, where recording goes on and is watched, who watches: one look-up tells an operation all of it.
 mode = _mode.get
@@ -47,10 +50,6 @@ class _GradMode(ContextDecorator):
     def __init__(self, *misused: Any) -> None:
         if misused:
             raise TypeError(f"{type(self).__name__} takes no arguments; as a decorator it is @{type(self).__name__}()")
-        self._tokens: list[Token[bool | Observer]] = []
-
-    def _recreate_cm(self) -> _GradMode:
-        return type(self)()  # one stack of tokens per call: a decorated function may run in many threads
 
     def __call__(self, func: Any) -> Any:
         if inspect.isgeneratorfunction(func) or inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func):
@@ -61,10 +60,13 @@ class _GradMode(ContextDecorator):
         return super().__call__(func)
 
     def __enter__(self) -> None:
-        self._tokens.append(_mode.set(self.enabled and _observer.get()))
+        _outer.set((*_outer.get(), mode()))
+        _mode.set(self.enabled and _observer.get())
 
     def __exit__(self, *exc: object) -> None:
-        _mode.reset(self._tokens.pop())
+        *outer, before = _outer.get()
+        _outer.set(tuple(outer))
+        _mode.set(before)
 
 
 class no_grad(_GradMode):
