@@ -1,0 +1,197 @@
+"""Derivatives along a line, by differences, that know how good they are.
+
+From values at ``t = h, h/2, h/4, ...`` on both sides of 0, Richardson's extrapolation makes slopes of ever higher order
+(Romberg's table). No step is the right one for all functions: a long one meets curvature, kinks and poles, a short one
+drowns in rounding. So each entry of the table gets an error, namely how far its neighbours are from it, and what rounding
+may do, and the entry with the smallest error wins (Ridders, 1982, "Accurate computation of F'(x) and F'(x) F''(x)").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+__all__ = ["COARSE", "QUICK", "THOROUGH", "Estimate", "Line", "differences", "flat", "random_direction"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+#: Steps, relative to the size of the inputs. A smooth function needs but the first two.
+QUICK = tuple(2.0**-k for k in (11, 12))
+COARSE = tuple(2.0**-k for k in range(9, 13))
+THOROUGH = tuple(2.0**-k for k in range(2, 31))
+_COLUMNS = 4  # of Romberg's table: more of them only amplify rounding
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Numbers, and how far off they may be."""
+
+    value: Array
+    error: Array
+
+
+class Line:
+    """A function along a line: ``t -> function(at + t * along)``, all results as one vector of real numbers.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a list of arrays, returns a list of arrays.
+    at, along : sequence of array
+        A point, and a direction to go.
+    weights : array, optional
+        One per real number of the result: then the slope is that of ``weights @ results``.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list[Array]], Sequence[Array]],
+        at: Sequence[Array],
+        along: Sequence[Array],
+        weights: Array | None = None,
+        start: Sequence[Array] | None = None,
+    ) -> None:
+        self.function, self.at, self.along, self.weights = function, at, along, weights
+        self._known: dict[float, Array] = {} if start is None else {0.0: flat(start)}
+        self._eps = 0.0 if start is None else _eps(start)
+
+    def __call__(self, t: float) -> Array:
+        """Return all results at ``at + t * along``."""
+        if t not in self._known:
+            results = self.function([np.asarray(x + t * v) for x, v in zip(self.at, self.along, strict=True)])
+            self._known[t] = flat(results)
+            self._eps = max(self._eps, _eps(results))
+        return self._known[t]
+
+    def change(self, t: float, back: float = 0.0) -> Array:
+        """Return the (weighted) change of the results from ``back`` to ``t``: first the difference, then the sum."""
+        forth, start = self(t), self(back)
+        if forth.shape != start.shape:
+            raise ValueError(f"the shape of the result depends on the values of the inputs, near t = {t:.2g}")
+        with np.errstate(all="ignore"):
+            difference = forth - start
+            return difference if self.weights is None else np.asarray(self.weights @ difference)
+
+    @cached_property
+    def rounding(self) -> Array:
+        """What rounding of the results may amount to, at least."""
+        start = self(0.0)
+        with np.errstate(all="ignore"):
+            size = np.abs(start) if self.weights is None else np.asarray(np.abs(self.weights) @ np.abs(start))
+        return np.asarray(self._eps * size + np.finfo(float).tiny)
+
+    def slope(self, steps: Sequence[float]) -> Estimate:
+        """Return the derivative at ``t = 0`` by central differences, whose error has even powers of the step only."""
+        quotients = [self.change(t, -t) / (2 * t) for t in steps]
+        return _extrapolated(quotients, [self.rounding / t for t in steps], [4.0**j for j in range(1, _COLUMNS + 1)])
+
+    def jump(self, steps: Sequence[float]) -> Estimate:
+        """Return by how much the slope jumps at ``t = 0``: what no halving of the steps makes smaller."""
+        quotients = [(self.change(t) + self.change(-t)) / t for t in steps]
+        return _extrapolated(
+            quotients, [4 * self.rounding / t for t in steps], [2.0 ** (2 * j - 1) for j in range(1, _COLUMNS + 1)]
+        )
+
+
+def _extrapolated(quotients: Sequence[Array], roundings: Sequence[Array], ratios: Sequence[float]) -> Estimate:
+    """Romberg's table, and of its entries, for each element, the one that its neighbours are closest to."""
+    value = np.asarray(quotients[0], float)
+    error = np.full(value.shape, np.inf)
+    above: list[Array] = []
+    with np.errstate(all="ignore"):
+        for k, (quotient, rounding) in enumerate(zip(quotients, roundings, strict=True)):
+            row = [np.asarray(quotient, float)]
+            for j in range(1, min(k, len(ratios)) + 1):
+                row.append(row[-1] + (row[-1] - above[j - 1]) / (ratios[j - 1] - 1))
+                neighbours = [row[j - 1], above[j - 1], *above[j : j + 1]]
+                spread = np.max([np.abs(row[j] - n) for n in neighbours], axis=0) + 2 * rounding
+                better = spread < error  # false for NaN
+                value, error = np.where(better, row[j], value), np.where(better, spread, error)
+            above = row
+    return Estimate(value, error)
+
+
+def differences(
+    function: Callable[[list[Array]], Sequence[Array]],
+    at: Sequence[Array],
+    number: int,
+    place: tuple[int, ...],
+    weights: Array | None = None,
+    start: Sequence[Array] | None = None,
+) -> Estimate:
+    """Return the derivatives by one element of one input; by a complex one, ``d/dx + i d/dy`` of a weighted sum.
+
+    Without weights, each result has its own derivative. By a complex element there are two rows of them: by its
+    real and by its imaginary part.
+
+    Examples
+    --------
+    >>> cubes = lambda inputs: [inputs[0] ** 3]
+    >>> found = differences(cubes, [np.array([1.0, 2.0])], 0, (1,))
+    >>> found.value.round(6), bool(np.all(found.error < 1e-8))
+    (array([ 0., 12.]), True)
+    """
+    x = at[number]
+    parts = []
+    for unit in (1.0, 1j) if x.dtype.kind == "c" else (1.0,):
+        along = [np.zeros_like(a) for a in at]
+        along[number][place] = unit * _scales(x)[place]
+        line = Line(function, at, along, weights, start)
+        found = line.slope(COARSE)
+        size = np.abs(found.value) + np.abs(found.value).max(initial=0)
+        if not np.all(found.error <= 1e-9 * size + 8 * line.rounding / COARSE[-1]):
+            finer = line.slope(THOROUGH)
+            better = finer.error < found.error
+            found = Estimate(np.where(better, finer.value, found.value), np.where(better, finer.error, found.error))
+        scale = _scales(x)[place]
+        parts.append(Estimate(found.value / scale, found.error / scale))
+    if len(parts) == 1:
+        return parts[0]
+    real, imag = parts
+    if weights is None:
+        return Estimate(np.stack([real.value, imag.value]), np.stack([real.error, imag.error]))
+    return Estimate(real.value + 1j * imag.value, np.hypot(real.error, imag.error))
+
+
+def random_direction(at: Sequence[Array], rng: np.random.Generator) -> list[Array]:
+    """Return a direction that moves each element of the inputs by something in proportion to its size.
+
+    All elements together move by about the size of one: then few kinks are met on the way. The numbers have few bits,
+    so that ``x + t * v`` is exact, mostly.
+    """
+    count = max(1, sum(x.size for x in at))
+    shrink = 2.0 ** -round(np.log2(count) / 2)
+    return [np.asarray(_signed(x, rng) * _scales(x) * shrink).astype(x.dtype) for x in at]
+
+
+def _signed(like: Array, rng: np.random.Generator) -> Array:
+    """Numbers of either sign between 1/2 and 1, in steps of 1/64."""
+
+    def draw() -> Array:
+        return np.asarray(rng.choice([-1.0, 1.0], like.shape) * rng.integers(32, 65, like.shape) / 64)
+
+    return np.asarray(draw() + 1j * draw() if like.dtype.kind == "c" else draw())
+
+
+def _scales(x: Array) -> Array:
+    """The power of two near each element; for small ones, near a sixteenth of the typical size of their array."""
+    sizes = np.abs(x).astype(float)
+    typical = float(np.sqrt(np.mean(sizes**2))) if x.size else 0.0
+    if not np.isfinite(typical) or typical == 0:
+        typical = 16.0 if typical == 0 else float(np.max(sizes))
+    return np.asarray(np.exp2(np.round(np.log2(np.maximum(sizes, typical / 16)))))
+
+
+def flat(arrays: Sequence[Array]) -> Array:
+    """Return all numbers as one vector of real ones: of a complex number, its real and its imaginary part."""
+    parts = [np.asarray(a) for a in arrays]
+    real = [np.stack([a.real, a.imag], -1) if a.dtype.kind == "c" else a for a in parts]
+    return np.concatenate([np.zeros(0), *(r.astype(float).reshape(-1) for r in real)])
+
+
+def _eps(arrays: Sequence[Array]) -> float:
+    return max((float(np.finfo(a.dtype).eps) for a in map(np.asarray, arrays) if a.dtype.kind in "fc"), default=0.0)
