@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 
+from tinygrad_np.primitives import table
 from tinygrad_np.tensor import Tensor
 from tinygrad_np.testing.functions import is_differentiable, linearized
 from tinygrad_np.tree import flatten
@@ -54,6 +56,12 @@ class Call:
                 place += 1
         self.at: list[Array] = [self.leaves[place] for place in self.places]
         self.counts: Counter[str] = Counter()
+
+    def of(self, function: Any, leaves: list[Any] | None = None) -> Call:
+        """Return the same call of another function, or with other constants."""
+        other = copy(self)
+        other.function, other.leaves = function, self.leaves if leaves is None else leaves
+        return other
 
     def arguments_at(self, at: Sequence[Any]) -> Any:
         """Return all inputs, with others in place of those that are differentiated."""
@@ -136,7 +144,7 @@ def _names(function: Any, count: int) -> list[str]:
     """What the function calls its inputs."""
     named = getattr(function, "arguments", None)  # of a primitive
     inner = getattr(function, "function", function)
-    named = named or getattr(inner, "arguments", None)
+    named = named or getattr(table.get(inner, inner), "arguments", None)
     if named:
         return [named[min(i, len(named) - 1)] for i in range(count)]
     inner = getattr(inner, "forward", inner)

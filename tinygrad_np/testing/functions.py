@@ -113,7 +113,7 @@ class with_gradient:
 
     def vjp(self, cotangents: Any, *inputs: Any) -> tuple[Any, ...]:
         """Call the gradient."""
-        if not isinstance(cotangents, tuple) and np.ndim(cotangents) == 0 and not _takes(self.gradient, len(inputs) + 1):
+        if not isinstance(cotangents, tuple) and np.ndim(cotangents) == 0 and not takes(self.gradient, len(inputs) + 1):
             return tuple(None if g is None else cotangents * g for g in one_each(self.gradient(*inputs), inputs))
         return one_each(self.gradient(cotangents, *inputs), inputs)
 
@@ -126,13 +126,15 @@ def one_each(gradients: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(gradients)
     floating = [i for i, x in enumerate(inputs) if any(map(is_differentiable, flatten(x)[0]))]
     if len(gradients) != len(floating):
-        raise TypeError(f"a gradient by hand is to have one part for each of the {len(inputs)} inputs, not {len(gradients)}")
+        raise TypeError(
+            f"a gradient by hand is to have one part for each of the {len(inputs)} inputs, not {len(gradients)}"
+        )
     found = dict(zip(floating, gradients, strict=True))
     return tuple(found.get(i) for i in range(len(inputs)))
 
 
-def _takes(function: Function, count: int) -> bool:
-    """Whether it can be called with that many positional arguments."""
+def takes(function: Function, count: int) -> bool:
+    """Return whether it can be called with that many positional arguments."""
     try:
         inspect.signature(function).bind(*[None] * count)
     except TypeError:
@@ -317,7 +319,9 @@ class jax(_Adapted):
 
         def pullback(cotangents: Any) -> Sequence[Any]:
             with self._double():  # JAX's cotangents are dL/dx - i dL/dy
-                found = pull([self.jax.numpy.asarray(np.conj(c), o.dtype) for c, o in zip(cotangents, outs, strict=True)])
+                found = pull(
+                    [self.jax.numpy.asarray(np.conj(c), o.dtype) for c, o in zip(cotangents, outs, strict=True)]
+                )
                 return [np.conj(np.asarray(g)) for g in found]
 
         return list(map(np.asarray, outs)), pullback

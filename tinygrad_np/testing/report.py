@@ -185,11 +185,13 @@ def short(x: Any) -> str:
     return f"{complex(x):.6g}" if np.iscomplexobj(x) else f"{float(x):.6g}"
 
 
-def reproduction(name: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> str:
-    """Return a call of ``check_gradients`` that can be pasted: the inputs are written out, or packed if they are long."""
+def reproduction(
+    name: str, inputs: Sequence[Any], options: Mapping[str, Any], check: str = "check_gradients"
+) -> str:
+    """Return a call that can be pasted: the inputs are written out, or packed if they are long."""
     words = [name if name.isidentifier() else "f", *map(_literal, inputs)]
     words += [f"{key}={value!r}" for key, value in options.items()]
-    return f"check_gradients({', '.join(words)})"
+    return f"{check}({', '.join(words)})"
 
 
 def _literal(x: Any) -> str:
@@ -212,5 +214,7 @@ def _literal(x: Any) -> str:
 
 def unpacked(text: str) -> np.ndarray[Any, np.dtype[Any]]:
     """Return the array that a report has packed into a line of text."""
-    array: np.ndarray[Any, np.dtype[Any]] = np.load(io.BytesIO(zlib.decompress(base64.b85decode(text))), allow_pickle=False)
+    array: np.ndarray[Any, np.dtype[Any]] = np.load(
+        io.BytesIO(zlib.decompress(base64.b85decode(text))), allow_pickle=False
+    )
     return array

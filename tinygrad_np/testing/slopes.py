@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["COARSE", "QUICK", "THOROUGH", "Estimate", "Line", "differences", "flat", "random_direction"]
+__all__ = ["COARSE", "QUICK", "THOROUGH", "Estimate", "Line", "differences", "flat", "random_direction", "scales"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -139,7 +139,7 @@ def differences(
     parts = []
     for unit in (1.0, 1j) if x.dtype.kind == "c" else (1.0,):
         along = [np.zeros_like(a) for a in at]
-        along[number][place] = unit * _scales(x)[place]
+        along[number][place] = unit * scales(x)[place]
         line = Line(function, at, along, weights, start)
         found = line.slope(COARSE)
         size = np.abs(found.value) + np.abs(found.value).max(initial=0)
@@ -147,7 +147,7 @@ def differences(
             finer = line.slope(THOROUGH)
             better = finer.error < found.error
             found = Estimate(np.where(better, finer.value, found.value), np.where(better, finer.error, found.error))
-        scale = _scales(x)[place]
+        scale = scales(x)[place]
         parts.append(Estimate(found.value / scale, found.error / scale))
     if len(parts) == 1:
         return parts[0]
@@ -165,7 +165,7 @@ def random_direction(at: Sequence[Array], rng: np.random.Generator) -> list[Arra
     """
     count = max(1, sum(x.size for x in at))
     shrink = 2.0 ** -round(np.log2(count) / 2)
-    return [np.asarray(_signed(x, rng) * _scales(x) * shrink).astype(x.dtype) for x in at]
+    return [np.asarray(_signed(x, rng) * scales(x) * shrink).astype(x.dtype) for x in at]
 
 
 def _signed(like: Array, rng: np.random.Generator) -> Array:
@@ -177,8 +177,8 @@ def _signed(like: Array, rng: np.random.Generator) -> Array:
     return np.asarray(draw() + 1j * draw() if like.dtype.kind == "c" else draw())
 
 
-def _scales(x: Array) -> Array:
-    """The power of two near each element; for small ones, near a sixteenth of the typical size of their array."""
+def scales(x: Array) -> Array:
+    """Return the power of two near each element; for small ones, near a sixteenth of the typical size of their array."""
     sizes = np.abs(x).astype(float)
     typical = float(np.sqrt(np.mean(sizes**2))) if x.size else 0.0
     if not np.isfinite(typical) or typical == 0:
