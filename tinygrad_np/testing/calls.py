@@ -77,7 +77,7 @@ class Call:
     def linearize(self, at: Sequence[Any]) -> tuple[list[Array], Pull]:
         """Return these results, and the function from their cotangents to the gradients of :attr:`at`."""
         with np.errstate(all="ignore"):
-            value, pullback = linearized(self.function, self.arguments_at(at))
+            value, pullback = linearized(self.function, self.arguments_at(at), self.places)
         results = _results(value)
         places = [i for i, out in enumerate(results) if out.dtype.kind in "fc"]
 

@@ -67,8 +67,10 @@ def differentiable(function: Any, parameters: Any = None) -> Any:
     return engine(function, parameters=parameters)
 
 
-def linearized(function: Any, inputs: Sequence[Any]) -> tuple[Any, Pullback]:
-    """Return the value, and the function from cotangents to gradients."""
+def linearized(function: Any, inputs: Sequence[Any], places: Sequence[int] | None = None) -> tuple[Any, Pullback]:
+    """Return the value, and the function from cotangents to gradients: of the leaves at ``places``, if it can choose."""
+    if isinstance(function, _Adapted):
+        return function.linearize(*inputs, places=places)
     if hasattr(function, "linearize"):
         found: tuple[Any, Pullback] = function.linearize(*inputs)
         return found
@@ -158,10 +160,11 @@ class _Adapted:
         """Differentiate the function."""
         return self.linearize(*inputs)[1](cotangents)
 
-    def linearize(self, *inputs: Any) -> tuple[Any, Pullback]:
-        """Return the value, and the function from cotangents to gradients."""
+    def linearize(self, *inputs: Any, places: Sequence[int] | None = None) -> tuple[Any, Pullback]:
+        """Return the value, and the function from cotangents to gradients; by some of the leaves only, if need be."""
         leaves, rebuild = flatten(inputs)
-        places = [i for i, leaf in enumerate(leaves) if is_differentiable(leaf)]
+        if places is None:
+            places = [i for i, leaf in enumerate(leaves) if is_differentiable(leaf)]
         shape: list[type] = []
 
         def of_variables(variables: Sequence[Any]) -> list[Any]:

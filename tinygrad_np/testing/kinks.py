@@ -17,6 +17,7 @@ from tinygrad_np.graph import leaf
 from tinygrad_np.observe import Place, Step, observe
 from tinygrad_np.record import wrap
 from tinygrad_np.testing.calls import Array, Call
+from tinygrad_np.testing.elements import inner, products
 from tinygrad_np.testing.slopes import Line, random_direction, scales
 
 __all__ = ["AtKink", "Margin", "crosses_no_kink", "margins", "moved", "outside_of_interval", "smallest", "steps_of"]
@@ -133,10 +134,8 @@ def outside_of_interval(
         slopes = [s for s in slopes if np.isfinite(s)]
         if len(slopes) < 6:
             continue
-        with np.errstate(all="ignore"):
-            parts = [np.abs(g * v) for g, v in zip(gradients, along, strict=True)]
-            promised = float(sum(np.sum(np.real(np.conj(g) * v)) for g, v in zip(gradients, along, strict=True)))
-            size = float(sum(np.sum(part) for part in parts))
+        promised = inner(gradients, along)
+        size = float(sum(np.sum(np.abs(products(g, v))) for g, v in zip(gradients, along, strict=True)))
         low, high = min(slopes), max(slopes)
         slack = 0.5 * (high - low) + 8 * noise + 1e-3 * size
         if not low - slack <= promised <= high + slack:

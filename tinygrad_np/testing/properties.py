@@ -74,6 +74,9 @@ def precise(check: Check, low: Sequence[Array], exact: Sequence[Array], at: Sequ
         off = np.where(np.isfinite(g), np.abs(g - e), np.inf)
         allowed = 64 * (float(np.max(np.abs(n - e))) + eps * float(np.max(np.abs(e))))
         tiny = 64 * float(np.finfo(x.dtype).smallest_normal)
+        unit = float(np.max(np.abs(check.weights), initial=0))
+        if np.max(np.abs(e)) <= 1e-13 * unit:  # a zero, of which rounding leaves something
+            tiny += 64 * eps * unit
         if np.all(np.isfinite(n)) and np.max(off) > allowed + tiny:
             place = np.unravel_index(np.argmax(off), off.shape)
             where = f" at {[int(k) for k in place]}" if place else ""
@@ -110,7 +113,7 @@ def _additive(check: Check) -> None:
     zero = check.filled(check.pull([0 * c for c in check.cotangents]))
     for label, a, b, s, sizes, z in zip(check.call.labels, one, other, check.filled(both), size, zero, strict=True):
         eps = float(np.finfo(a.dtype).eps)
-        bound = 1e3 * eps * float(np.max(sizes, initial=0))
+        bound = 1e6 * eps * float(np.max(sizes, initial=0)) + 1e3 * eps * float(np.max(np.abs(check.weights), initial=0))
         if np.all(np.isfinite(sizes)) and (np.any(np.abs(s - a - b) > bound) or np.any(z)):
             what = (
                 "a zero cotangent gives a gradient"

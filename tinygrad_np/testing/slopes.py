@@ -70,8 +70,8 @@ class Line:
     def change(self, t: float, back: float = 0.0) -> Array:
         """Return the (weighted) change of the results from ``back`` to ``t``: first the difference, then the sum."""
         forth, start = self(t), self(back)
-        if forth.shape != start.shape:
-            raise ValueError(f"the shape of the result depends on the values of the inputs, near t = {t:.2g}")
+        if forth.shape != start.shape:  # it depends on the values of the inputs: nothing to compare
+            return np.full(self(0.0).shape if self.weights is None else (), np.nan)
         with np.errstate(all="ignore"):
             difference = forth - start
             return difference if self.weights is None else np.asarray(self.weights @ difference)
@@ -81,7 +81,11 @@ class Line:
         """What rounding of the results may amount to, at least."""
         start = self(0.0)
         with np.errstate(all="ignore"):
-            size = np.abs(start) if self.weights is None else np.asarray(np.abs(self.weights) @ np.abs(start))
+            size = np.abs(start)
+            if self.weights is not None:
+                size = np.asarray(np.abs(self.weights) @ size)
+            elif size.size:  # what is small among large numbers may be a difference of large ones
+                size = np.maximum(size, np.max(size) / 16)
         return np.asarray(self._eps * size + np.finfo(float).tiny)
 
     def slope(self, steps: Sequence[float]) -> Estimate:
@@ -160,7 +164,7 @@ def differences(
 def random_direction(at: Sequence[Array], rng: np.random.Generator) -> list[Array]:
     """Return a direction that moves each element of the inputs by something in proportion to its size.
 
-    All elements together move by about the size of one: then few kinks are met on the way. The numbers have few bits,
+    All elements together move by about the size of one: then few kinks are met on the way. NaN and infinity stay. The numbers have few bits,
     so that ``x + t * v`` is exact, mostly.
     """
     count = max(1, sum(x.size for x in at))
@@ -178,12 +182,18 @@ def _signed(like: Array, rng: np.random.Generator) -> Array:
 
 
 def scales(x: Array) -> Array:
-    """Return the power of two near each element; for small ones, near a sixteenth of the typical size of their array."""
+    """Return the power of two near the size of each element, or near a sixteenth of what is typical for the array.
+
+    Of NaN and infinity it is 0: nothing can be moved there.
+    """
     sizes = np.abs(x).astype(float)
-    typical = float(np.sqrt(np.mean(sizes**2))) if x.size else 0.0
-    if not np.isfinite(typical) or typical == 0:
-        typical = 16.0 if typical == 0 else float(np.max(sizes))
-    return np.asarray(np.exp2(np.round(np.log2(np.maximum(sizes, typical / 16)))))
+    finite = np.isfinite(sizes)
+    largest = float(np.max(sizes, where=finite, initial=0))
+    if largest == 0:
+        return np.where(finite, 1.0, 0.0)
+    typical = largest * float(np.sqrt(np.mean((sizes[finite] / largest) ** 2)))
+    exponents = np.round(np.log2(np.where(finite, np.maximum(sizes, typical / 16), 1)))
+    return np.where(finite, np.exp2(exponents), 0.0)
 
 
 def flat(arrays: Sequence[Array]) -> Array:
