@@ -57,7 +57,7 @@ for function in (np.nanargmax, np.nanargmin):
     flat(function, with_nan, calls=along_axis(2), integers=False)
 flat(np.argwhere, booleans)
 for function in (np.unique_values, np.unique_counts, np.unique_inverse, np.unique_all):
-    row(function, distinct, integers=False)  # NumPy returns integers in no order
+    row(function, distinct, integers=False, special=False)  # NumPy returns integers, and several NaN, in no order
 row(np.union1d, spaced(0.0), spaced(0.2), calls=two_vectors(0))
 row(lambda a, b: np.intersect1d(a, np.concatenate([a[:2], b])), spaced(0.0), spaced(0.2),
     calls=two_vectors(), wrt=(0,), of=(np.intersect1d, sorting._common), integers=False)  # fmt: skip
