@@ -117,7 +117,7 @@ def as_input(x: Any) -> Any:
 
 def double(x: Any) -> Any:
     """Return an array of floating-point or complex numbers in double precision."""
-    return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+    return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64, copy=False)
 
 
 def cotangents_like(outs: Sequence[Array], rng: np.random.Generator) -> list[Array]:

@@ -70,6 +70,7 @@ def taylor_remainder(line: Line, slope: float, steps: Sequence[float], curvature
             found.append((t, size))
     found = found[-6:]
     order = None
-    if len(found) > 1:
-        order = float(np.polyfit(*np.log([[t for t, _ in found], [size for _, size in found]]), 1)[0])
+    if len(found) > 1:  # the slope of the line through the logarithms
+        x, y = np.log(found).T
+        order = float((x - x.mean()) @ (y - y.mean()) / ((x - x.mean()) @ (x - x.mean())))
     return Remainder(order, tuple(t for t, _ in found), tuple(size for _, size in found), floor)

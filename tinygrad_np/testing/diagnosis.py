@@ -134,7 +134,7 @@ def tie(e: Evidence, suspects: list[int]) -> Mistake | None:
     for i in suspects:
         for place in np.argwhere(e.expected[i].wrong(e.found[i]))[:8]:
             along = [np.zeros_like(x) for x in e.point]
-            along[i][tuple(place)] = scales(e.point[i])[tuple(place)]
+            along[i][tuple(place)] = np.broadcast_to(scales(e.point[i]), e.point[i].shape)[tuple(place)]
             jump = Line(e.call.value, e.point, along, flat(e.cotangents), e.outs).jump(THOROUGH)
             if not abs(jump.value) > 30 * jump.error:
                 return None
@@ -283,7 +283,9 @@ def missing_edge(e: Evidence, suspects: list[int]) -> Mistake | None:
                 return Mistake("missing accumulation", text)
             return Mistake("missing term", f"the share that goes through {cut.text} is missing")
         if all(_turned(e.found[i] - cut.gradients[i], e.expected[i].value - cut.gradients[i]) for i in suspects):
-            return Mistake("wrong axis", f"in the share that goes through {cut.text}, a row stands for a column: keepdims?")
+            return Mistake(
+                "wrong axis", f"in the share that goes through {cut.text}, a row stands for a column: keepdims?"
+            )
     return None
 
 
@@ -471,7 +473,7 @@ def _near(a: Array, b: Array) -> bool:
 def _sizes(e: Evidence) -> Iterator[tuple[str, int]]:
     """Numbers of elements by which somebody may have divided."""
     every = [*e.call.leaves, *e.outs]
-    names = [f"the length of an axis of an input", "the length of an axis of the result"]
+    names = ["the length of an axis of an input", "the length of an axis of the result"]
     for k, array in enumerate(every):
         for n in np.shape(array):
             yield names[k >= len(e.call.leaves)], n

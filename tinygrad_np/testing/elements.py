@@ -93,4 +93,8 @@ def inner(gradients: Sequence[Array], along: Sequence[Array]) -> float:
 def products(gradient: Array, along: Array) -> Array:
     """Return what each element contributes to the slope."""
     with np.errstate(all="ignore"):
-        return np.where(along == 0, 0.0, np.real(np.conj(gradient) * along))
+        if gradient.dtype.kind == "c" or along.dtype.kind == "c":
+            found = np.real(np.conj(gradient) * along)
+        else:
+            found = gradient * along
+        return found if np.isfinite(found.sum()) else np.where(along == 0, 0.0, found)

@@ -238,7 +238,7 @@ class engine(_Adapted):
         """The results that can be differentiated: one, or a tuple of them."""
         leaves = [leaf for leaf in flatten(out)[0] if not isinstance(leaf, Tensor) or leaf.dtype.kind in "fc"]
         for leaf in leaves:
-            if isinstance(leaf, float | complex) or is_differentiable(leaf) and not isinstance(leaf, Tensor):
+            if isinstance(leaf, float | complex) or (is_differentiable(leaf) and not isinstance(leaf, Tensor)):
                 raise TypeError(
                     f"{self.name} returned {type(leaf).__name__} where a Tensor was expected, so the gradient is lost; "
                     f"if it called .numpy(), .item() or float(), that is the place"

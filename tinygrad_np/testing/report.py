@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +127,11 @@ class Report:
     headline: str = ""
     location: Location | None = None
     graph: Drawing | None = None
-    reproduce: str = ""
+    again: Callable[[], str] = field(default=str, repr=False)
+
+    @property
+    def reproduce(self) -> str:
+        return self.again()
 
     @property
     def passed(self) -> bool:
@@ -185,9 +189,7 @@ def short(x: Any) -> str:
     return f"{complex(x):.6g}" if np.iscomplexobj(x) else f"{float(x):.6g}"
 
 
-def reproduction(
-    name: str, inputs: Sequence[Any], options: Mapping[str, Any], check: str = "check_gradients"
-) -> str:
+def reproduction(name: str, inputs: Sequence[Any], options: Mapping[str, Any], check: str = "check_gradients") -> str:
     """Return a call that can be pasted: the inputs are written out, or packed if they are long."""
     words = [name if name.isidentifier() else "f", *map(_literal, inputs)]
     words += [f"{key}={value!r}" for key, value in options.items()]

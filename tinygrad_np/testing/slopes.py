@@ -140,10 +140,11 @@ def differences(
     (array([ 0., 12.]), True)
     """
     x = at[number]
+    scale = np.broadcast_to(scales(x), x.shape)[place]
     parts = []
     for unit in (1.0, 1j) if x.dtype.kind == "c" else (1.0,):
         along = [np.zeros_like(a) for a in at]
-        along[number][place] = unit * scales(x)[place]
+        along[number][place] = unit * scale
         line = Line(function, at, along, weights, start)
         found = line.slope(COARSE)
         size = np.abs(found.value) + np.abs(found.value).max(initial=0)
@@ -151,7 +152,6 @@ def differences(
             finer = line.slope(THOROUGH)
             better = finer.error < found.error
             found = Estimate(np.where(better, finer.value, found.value), np.where(better, finer.error, found.error))
-        scale = scales(x)[place]
         parts.append(Estimate(found.value / scale, found.error / scale))
     if len(parts) == 1:
         return parts[0]
@@ -159,6 +159,9 @@ def differences(
     if weights is None:
         return Estimate(np.stack([real.value, imag.value]), np.stack([real.error, imag.error]))
     return Estimate(real.value + 1j * imag.value, np.hypot(real.error, imag.error))
+
+
+_LARGE = 4096
 
 
 def random_direction(at: Sequence[Array], rng: np.random.Generator) -> list[Array]:
@@ -169,14 +172,19 @@ def random_direction(at: Sequence[Array], rng: np.random.Generator) -> list[Arra
     """
     count = max(1, sum(x.size for x in at))
     shrink = 2.0 ** -round(np.log2(count) / 2)
-    return [np.asarray(_signed(x, rng) * scales(x) * shrink).astype(x.dtype) for x in at]
+    return [np.asarray(_signed(x, rng, shrink) * scales(x)) for x in at]
 
 
-def _signed(like: Array, rng: np.random.Generator) -> Array:
-    """Numbers of either sign between 1/2 and 1, in steps of 1/64."""
+#: Numbers of either sign between 1/2 and 1: one for each byte.
+_BYTES = np.concatenate([np.arange(128, 256), -np.arange(128, 256)]) / 256
+
+
+def _signed(like: Array, rng: np.random.Generator, size: float) -> Array:
+    """Numbers of either sign between ``size / 2`` and ``size``."""
 
     def draw() -> Array:
-        return np.asarray(rng.choice([-1.0, 1.0], like.shape) * rng.integers(32, 65, like.shape) / 64)
+        numbers = (size * _BYTES)[np.frombuffer(rng.bytes(like.size), np.uint8)]
+        return numbers.reshape(like.shape)
 
     return np.asarray(draw() + 1j * draw() if like.dtype.kind == "c" else draw())
 
@@ -184,8 +192,13 @@ def _signed(like: Array, rng: np.random.Generator) -> Array:
 def scales(x: Array) -> Array:
     """Return the power of two near the size of each element, or near a sixteenth of what is typical for the array.
 
-    Of NaN and infinity it is 0: nothing can be moved there.
+    Of NaN and infinity it is 0: nothing can be moved there. A large array has one size for all, which is cheaper.
     """
+    if x.size > _LARGE:
+        flattened = x.reshape(-1)
+        square = float(np.vdot(flattened, flattened).real) / x.size
+        if np.isfinite(square) and square > 1e-200:
+            return np.asarray(2.0 ** round(np.log2(square) / 2))
     sizes = np.abs(x).astype(float)
     finite = np.isfinite(sizes)
     largest = float(np.max(sizes, where=finite, initial=0))
