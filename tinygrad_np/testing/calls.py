@@ -142,7 +142,7 @@ def _array(x: Any) -> Array:
 
 def _names(function: Any, count: int) -> list[str]:
     """What the function calls its inputs."""
-    named = getattr(function, "arguments", None)  # of a primitive
+    named = getattr(function, "names", None)
     inner = getattr(function, "function", function)
     named = named or getattr(table.get(inner, inner), "arguments", None)
     if named:
@@ -165,11 +165,11 @@ def _label(number: int, name: str, path: str) -> str:
 def _positions(wrt: Any, names: list[str], function: str) -> set[int]:
     if wrt is None:
         return set(range(len(names)))
-    found = set()
+    found: set[int] = set()
     for which in (wrt,) if isinstance(wrt, int | str) else wrt:
         if which not in names and not (isinstance(which, int) and -len(names) <= which < len(names)):
             raise ValueError(f"wrt={wrt!r}: {function} has the arguments {names}, and {which!r} is none of them")
-        found.add(names.index(which) if which in names else which % len(names))
+        found.add(names.index(which) if isinstance(which, str) else which % len(names))
     return found
 
 

@@ -49,13 +49,13 @@ def expected_gradient(
     every = []
     for number, (x, g) in enumerate(zip(at, found, strict=True)):
         elements = Elements(x, 1e3 * np.finfo(float).eps * float(np.max(np.abs(weights), initial=0)))
-        places = np.flatnonzero(np.isfinite(x))
+        places: list[int] = np.flatnonzero(np.isfinite(x)).tolist()
         if x.size > LIMIT:
             order = np.argsort(np.abs(g.reshape(-1)))[::-1]
-            places = np.unique([*order[: LIMIT // 4], *rng.choice(x.size, LIMIT // 2, replace=False)])
-            places = places[np.isfinite(x.reshape(-1)[places])]
+            some = {*order[: LIMIT // 4].tolist(), *rng.choice(x.size, LIMIT // 2, replace=False).tolist()}
+            places = sorted(some.intersection(places))
         for place in places:
-            _look(elements, value, at, number, int(place), weights, start)
+            _look(elements, value, at, number, place, weights, start)
         if x.size > LIMIT and not np.any(elements.wrong(g)):
             place = _searched(value, at, number, g, weights, start, rng)
             _look(elements, value, at, number, place, weights, start)

@@ -2,8 +2,9 @@
 
 From values at ``t = h, h/2, h/4, ...`` on both sides of 0, Richardson's extrapolation makes slopes of ever higher order
 (Romberg's table). No step is the right one for all functions: a long one meets curvature, kinks and poles, a short one
-drowns in rounding. So each entry of the table gets an error, namely how far its neighbours are from it, and what rounding
-may do, and the entry with the smallest error wins (Ridders, 1982, "Accurate computation of F'(x) and F'(x) F''(x)").
+drowns in rounding. So each entry of the table gets an error, namely how far its neighbours are from it, and what
+rounding may do, and the entry with the smallest error wins (Ridders, 1982, "Accurate computation of F'(x) and
+F'(x) F''(x)").
 """
 
 from __future__ import annotations
@@ -167,8 +168,8 @@ _LARGE = 4096
 def random_direction(at: Sequence[Array], rng: np.random.Generator) -> list[Array]:
     """Return a direction that moves each element of the inputs by something in proportion to its size.
 
-    All elements together move by about the size of one: then few kinks are met on the way. NaN and infinity stay. The numbers have few bits,
-    so that ``x + t * v`` is exact, mostly.
+    All elements together move by about the size of one: then few kinks are met on the way. NaN and infinity stay. The
+    numbers have few bits, so that ``x + t * v`` is exact, mostly.
     """
     count = max(1, sum(x.size for x in at))
     shrink = 2.0 ** -round(np.log2(count) / 2)
