@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -159,6 +160,7 @@ def _product(rng: np.random.Generator, n: int) -> Sequence[Array]:
     return rng.normal(size=(2, k, k))
 
 
+@cache
 def _places(n: int, repeated: bool = False) -> Array:
     rng = np.random.default_rng(2)
     return rng.integers(n, size=n) if repeated else rng.permutation(n)
