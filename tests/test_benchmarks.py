@@ -33,10 +33,36 @@ def test_every_workload(tmp_path):
     for result in results["workloads"].values():
         assert result["goals"]
         assert all(0 < seconds < 100 for seconds in result["times"].values())
-        assert result["ratios"][result["baseline"]] == 1
+        assert result["rows"] or result["ratios"][result["baseline"]] == 1
         for goal in result["goals"]:
             assert f"| {goal['what']} " in run.stdout
         assert f"**{result['title']}**" in run.stdout
+
+
+def test_families_names_what_has_no_derivative(monkeypatch):
+    from benchmarks import families
+    from benchmarks.harness import OURS, Effort
+    from benchmarks.report import to_markdown
+
+    able = families.Row("f", "here", lambda np, x: np.tanh(x), lambda torch, x: torch.tanh(x), families._flat)
+    unable = families.Row("f", "not there", able.numpy, None, families._flat)
+    monkeypatch.setattr(families, "ROWS", [able, unable])
+    pytest.importorskip("torch")
+    result = families.families(Effort(1, 0.0, (), elements=10))
+    assert {"PyTorch", OURS} <= set(result.rows["here"])
+    assert "PyTorch" not in result.rows["not there"]
+    lines = to_markdown([result], {}).splitlines()
+    assert any(line.startswith("| not there |") and "| - " in line for line in lines)
+
+
+def test_families_does_not_hide_what_we_cannot_do(monkeypatch):
+    from benchmarks import families
+    from benchmarks.harness import Effort
+
+    broken = families.Row("f", "broken", lambda np, x: np.tanh(x, where=x > 0), lambda torch, x: x, families._flat)
+    monkeypatch.setattr(families, "ROWS", [broken])
+    with pytest.raises(TypeError, match="where="):
+        families.families(Effort(1, 0.0, (), elements=10))
 
 
 def test_an_unknown_workload_is_named(capsys):

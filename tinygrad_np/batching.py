@@ -20,7 +20,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from tinygrad_np.primitives import Primitive, composites
 from tinygrad_np.record import depth
-from tinygrad_np.rules import complete, decompositions, inverses, linalg
+from tinygrad_np.rules import complete, decompositions, diagonals, inverses, linalg
 
 __all__ = ["Batched"]
 
@@ -468,7 +468,7 @@ _STACKED: frozenset[Any] = frozenset(
     ]
 ) | {
     decompositions.over, decompositions.undetermined, inverses.cofactor, inverses.second_cofactor,
-    linalg.cross_of_three, linalg.diagonal, linalg.from_diagonal, linalg.vecdot,
+    linalg.cross_of_three, diagonals.diagonal, diagonals.from_diagonal, linalg.vecdot,
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from rows.adapters import apart, single
 from rows.calls import axes_of, axis_of, generalized, one_array, reduced, shape
 from rows.case import flat, row
 from rows.domains import Shape, any_real, distinct_sizes, graded, inside, reals
-from tinygrad_np.rules import decompositions, inverses, linalg, parts
+from tinygrad_np.rules import decompositions, diagonals, inverses, linalg, parts
 
 L = np.linalg
 batches = st.sampled_from([(), (), (2,), (1, 2), (0,)])
@@ -333,7 +333,7 @@ row(L.cross, any_real, calls=crossed(of_three=True), of=L.cross, exact=False)
 row(lambda *arrays: L.multi_dot(arrays), any_real, calls=chain(), of=L.multi_dot, exact=False)
 row(np.trace, any_real, calls=diagonal_of())
 row(L.trace, any_real, calls=one_array(min_dims=2, offset=st.integers(-3, 3)), of=L.trace)
-row(np.diagonal, any_real, calls=diagonal_of(), of=(np.diagonal, linalg.diagonal, linalg.from_diagonal))
+row(np.diagonal, any_real, calls=diagonal_of(), of=(np.diagonal, diagonals.diagonal, diagonals.from_diagonal))
 row(L.diagonal, any_real, calls=one_array(min_dims=2, offset=st.integers(-3, 3)), of=L.diagonal)
 row(np.diag, any_real, calls=one_array(min_dims=1, max_dims=2, k=st.integers(-3, 3)))
 row(np.diagflat, any_real, calls=one_array(k=st.integers(-2, 2)))

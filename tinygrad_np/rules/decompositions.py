@@ -32,8 +32,8 @@ def _lower(x: Any) -> Any:
 def _cholesky_vjp(g: Any, out: Any, upper: bool) -> Any:
     """Murray (2016), "Differentiation of the Cholesky decomposition", eq. 10."""
     bar, factor = (g.mT, adjoint(out)) if upper else (conj(g), out)
-    inner = np.linalg.solve(adjoint(factor), _lower(adjoint(factor) @ bar))
-    return conj(hermitian_part(adjoint(np.linalg.solve(adjoint(factor), adjoint(inner)))))
+    inverse = np.linalg.inv(factor)
+    return conj(hermitian_part(adjoint(inverse) @ _lower(adjoint(factor) @ bar) @ inverse))
 
 
 @primitive(np.linalg.cholesky, a=_cholesky_vjp)

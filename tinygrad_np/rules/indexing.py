@@ -6,6 +6,7 @@ An index is split in two: index arrays are data (positional), what remains is me
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Any
 
@@ -64,11 +65,29 @@ def getitem(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
 def scatter_add(a: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Add ``a`` into zeros of ``shape`` at ``index``; an element that is named twice gets both."""
     out = np.zeros_like(a, shape=shape)
-    if _can_repeat(indices):
-        np.add.at(out, _join(index, indices), a)
+    places = _join(index, indices)
+    if not _can_repeat(indices):
+        out[places] = a
+    elif _is_plain(a, index, indices) and a.size > 2000 and len(shape) > 1:
+        flat = _flat_places(shape, indices)
+        np.add.at(out.reshape(-1), flat.reshape(-1), np.broadcast_to(a, flat.shape).reshape(-1))
     else:
-        out[_join(index, indices)] = a
+        np.add.at(out, places, a)
     return out
+
+
+def _is_plain(a: Any, index: tuple[Any, ...], indices: tuple[Any, ...]) -> bool:
+    """Whether an index is made of integer arrays only, and all is there in memory."""
+    integers = all(isinstance(i, np.ndarray) and i.dtype.kind in "iu" for i in indices)
+    return integers and isinstance(a, np.ndarray) and len(index) == len(indices)
+
+
+def _flat_places(shape: tuple[int, ...], indices: tuple[Any, ...]) -> Any:
+    """Where ``a[indices]`` is in the flattened array: adding there is several times as fast as at rows or pairs."""
+    n, rest = len(indices), shape[len(indices) :]
+    first = np.ravel_multi_index(np.broadcast_arrays(*indices), shape[:n], mode="wrap")
+    size = math.prod(rest)
+    return first.reshape((*first.shape, *(1,) * len(rest))) * size + np.arange(size).reshape(rest)
 
 
 @primitive(

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
-from tinygrad_np.rules.linalg import adjoint, conj, hermitian_part
+from tinygrad_np.rules.linalg import adjoint, conj, cross_of_three, hermitian_part
 
 # --- inverses and linear systems ----------------------------------------------------------------------------------
 inv = primitive(np.linalg.inv, a=lambda g, out: -(out.mT @ g @ out.mT))(np.linalg.inv)
@@ -145,9 +145,12 @@ def cofactor(a: Any) -> Any:
     """Matrix of cofactors: ``det(a) * inv(a).mT``, and exact where there is no inverse.
 
     With ``a = u @ diag(s) @ vh``, it is ``det(u) det(vh) conj(u) @ diag(t) @ conj(vh)``, each ``t`` being the product
-    of the other singular values, since that of a product is the product of those of the factors.
+    of the other singular values, since that of a product is the product of those of the factors. Of a small matrix the
+    minors can be written down.
     """
     wide = _in_double(a)
+    if a.shape[-1] <= 3:
+        return _cofactor_of_small(wide).astype(a.dtype, copy=False)
     det = np.linalg.det(wide)
     regular = det != 0
     out = det[..., None, None] * np.linalg.inv(regular_ones(wide, regular)).mT
@@ -156,6 +159,16 @@ def cofactor(a: Any) -> Any:
         phase = np.linalg.det(u) * np.linalg.det(vh)
         out[~regular] = np.conj((np.conj(phase)[:, None, None] * u * _products_of_others(s)[:, None, :]) @ vh)
     return out.astype(a.dtype, copy=False)
+
+
+def _cofactor_of_small(a: Any) -> Any:
+    match a.shape[-1]:
+        case 3:
+            return cross_of_three(a.take([1, 2, 0], -2), a.take([2, 0, 1], -2))
+        case 2:
+            return a[..., ::-1, ::-1] * np.array([[1, -1], [-1, 1]])
+        case _:
+            return np.ones_like(a)
 
 
 def _third_cofactor(g: Any, h: Any, a: Any) -> Any:

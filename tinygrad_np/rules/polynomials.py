@@ -177,3 +177,13 @@ def polyfit(
         factor = residuals / (len(x) - order)
         spread = spread[:, :, None] * factor if y.ndim == 2 else spread * factor
     return c, spread
+
+
+@composite(np.vander)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Powers of each element, from the highest to the lowest: a Vandermonde matrix."""
+    if x.ndim != 1:
+        raise ValueError(f"vander is for one axis, but the shape is {x.shape}")
+    powers = np.arange(len(x) if N is None else N)
+    wide = x.astype(np.promote_types(x.dtype, int))  # as NumPy has it: float32 becomes float64
+    return wide[:, None] ** (powers if increasing else powers[::-1])

@@ -14,19 +14,31 @@ import numpy as np
 from tinygrad_np.primitives import composite, nondifferentiable, primitive
 from tinygrad_np.rules.indexing import unique
 from tinygrad_np.rules.selection import add_along_axis, take_along_axis
+from tinygrad_np.rules.tools import cut
 
 
-def _order(a: Any, axis: int) -> Any:
+@primitive(a=None)
+def _order(a: Any, *, axis: int) -> Any:
+    """``argsort``, stable. The unstable one takes half the time, and where no two are equal it is the same."""
+    if isinstance(a, np.ndarray) and a.shape[axis] > 1:
+        order = np.argsort(a, axis)
+        in_order = np.take_along_axis(a, order, axis)
+        if np.all(cut(in_order, 1, None, axis) > cut(in_order, None, -1, axis)):
+            return order
     return np.argsort(a, axis, kind="stable")
 
 
 def _partition_vjp(g: Any, a: Any, out: Any, axis: int) -> Any:
     """Both have the same elements: the first in the order of one is the first in the order of the other."""
-    in_order = take_along_axis(g, _order(out, axis), axis=axis)
-    return add_along_axis(in_order, _order(a, axis), axis=axis, shape=a.shape)
+    return _put_back(take_along_axis(g, _order(out, axis=axis), axis=axis), a, axis)
 
 
-@primitive(a=lambda g, a, axis: add_along_axis(g, _order(a, axis), axis=axis, shape=a.shape))
+def _put_back(g: Any, a: Any, axis: int) -> Any:
+    """Lead the cotangents of the sorted elements to where these stood."""
+    return add_along_axis(g, _order(a, axis=axis), axis=axis, shape=a.shape, distinct=True)
+
+
+@primitive(a=lambda g, a, axis: _put_back(g, a, axis))
 def sort(a: Any, *, axis: int = -1, kind: Any = None, stable: Any = None) -> Any:
     """Sort along an axis."""
     return np.sort(a, axis, kind, stable=stable)
