@@ -117,13 +117,29 @@ def test_det_of_one_number_that_is_zero() -> None:
     assert hessian(lambda x: L.det((x * x)[None, None]))(Tensor(0.0)).item() == 2
 
 
-def test_third_derivative_of_det() -> None:
-    a, u, v = (rng.normal(size=(3, 3)) for _ in range(3))
+@pytest.mark.parametrize("how", ["diagonal", "integers", "reals"])
+@pytest.mark.parametrize("rank", [0, 1, 2, 3, 4])
+def test_third_derivative_of_det(rank: int, how: str) -> None:
+    """A polynomial of degree 4: central differences of order 4 are exact."""
+    a, u, v = of_rank(4, rank, how), rng.normal(size=(4, 4)), rng.normal(size=(4, 4))
 
     def second(x: Any) -> Any:
         return np.sum(grad(lambda y: np.sum(grad(L.det)(y) * u))(x) * v)
 
-    close(gradient(second, a), slope(lambda x: second(Tensor(x)).item(), a))
+    close(gradient(second, a), slope(lambda x: second(Tensor(x)).item(), a, 0.1), 1e-9)
+
+
+def test_third_derivative_of_det_of_a_stack_of_complex_matrices() -> None:
+    a = np.stack([of_rank(3, rank, "reals") * (1 + 2j) + 0j for rank in (3, 1, 0)])
+    u, v = (rng.normal(size=a.shape) + 1j * rng.normal(size=a.shape) for _ in range(2))
+
+    def second(x: Any) -> Any:
+        first = grad(lambda z: np.sum(np.real(L.det(z))))
+        return np.sum(np.real(grad(lambda y: np.sum(np.real(first(y) * u)))(x) * v))
+
+    found = gradient(second, a)
+    close(found.real, slope(lambda x: second(Tensor(a + x)).item(), np.zeros(a.shape), 0.1), 1e-9)
+    close(found.imag, slope(lambda x: second(Tensor(a + 1j * x)).item(), np.zeros(a.shape), 0.1), 1e-9)
 
 
 def test_slogdet_of_a_singular_matrix_with_a_zero_cotangent() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
 from tinygrad_np.rules.linalg import adjoint, conj, cross_of_three, hermitian_part
+from tinygrad_np.rules.tools import known
 
 # --- inverses and linear systems ----------------------------------------------------------------------------------
 inv = primitive(np.linalg.inv, a=lambda g, out: -(out.mT @ g @ out.mT))(np.linalg.inv)
@@ -121,7 +122,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 
 # --- determinants -------------------------------------------------------------------------------------------------
 # The derivative of the determinant is the matrix of cofactors, and these are polynomials: they do not care whether a
-# matrix is singular. So neither do the first and second derivative here; a third one needs an inverse.
+# matrix is singular. So neither do the first three derivatives here; a fourth one needs an inverse.
 
 
 def regular_ones(a: Any, of: Any) -> Any:
@@ -172,13 +173,39 @@ def _cofactor_of_small(a: Any) -> Any:
 
 
 def _third_cofactor(g: Any, h: Any, a: Any) -> Any:
-    """The derivative of ``sum(g * second_cofactor(h, a))``, for ``a`` with an inverse: product rule."""
+    """The derivative of ``sum(g * second_cofactor(h, a))``: by an inverse, which is cheap, or else by minors."""
+    s = np.linalg.svdvals(a)
+    singular = np.min(s, axis=-1, initial=np.inf) <= 1e-5 * np.max(s, axis=-1, initial=0)
+    found = _third_by_inverse(g, h, regular_ones(a, np.logical_not(singular)))
+    return np.where(singular[..., None, None], _third_by_minors(g, h, a), found) if known(singular) else found
+
+
+def _third_by_inverse(g: Any, h: Any, a: Any) -> Any:
+    """The product rule, for ``det(a) * inv(a)``."""
     y = np.linalg.inv(a).mT
     gy, hy = y @ g.mT @ y, y @ h.mT @ y
     by_g, by_h = (np.sum(x * y, (-2, -1), keepdims=True) for x in (g, h))
     both = np.sum(g * hy, (-2, -1), keepdims=True)
     terms = (by_g * by_h - both) * y - by_g * hy - by_h * gy + hy @ g.mT @ y + gy @ h.mT @ y
     return np.linalg.det(a)[..., None, None] * terms
+
+
+def _third_by_minors(g: Any, h: Any, a: Any) -> Any:
+    """As :func:`second_cofactor`, with the minors that lack three rows and columns: time and memory ``n**3``."""
+    u, s, vh = np.linalg.svd(a)
+    g, h = (adjoint(u) @ x @ adjoint(vh) for x in (g, h))
+    one = np.eye(s.shape[-1], dtype=bool)
+    same = one[:, :, None] | one[:, None, :] | one
+    minors = np.where(same, 0, _products_of_others(np.where(one[:, None] | one, 1, s[..., None, None, :])))
+    on_g, on_h = (np.diagonal(x, 0, -2, -1) for x in (g, h))
+    apart = np.einsum("...ijk,...j,...k->...i", minors, on_g, on_h)
+    crossed = np.einsum("...ijk,...jk,...kj->...i", minors, g, h)
+    found = np.where(one, (apart - crossed)[..., None, :], 0)
+    for x, y, on_y in ((g, h, on_h), (h, g, on_g)):
+        turned = np.einsum("...ijk,...jk,...ki->...ij", minors, x, y)
+        found = found + turned - x.mT * (minors @ on_y[..., None, :, None])[..., 0]
+    phase = np.linalg.det(u) * np.linalg.det(vh)
+    return phase[..., None, None] * (np.conj(u) @ found @ np.conj(vh))
 
 
 @primitive(h=lambda g, a: second_cofactor(g, a), a=lambda g, h, a: _third_cofactor(g, h, a))
