@@ -140,3 +140,22 @@ def test_durations(seconds, words):
     from benchmarks.report import in_words
 
     assert in_words(seconds) == words
+
+
+def test_conformance_reads_what_pytest_writes(tmp_path):
+    from benchmarks.conformance import read
+
+    suite = tmp_path / "test_suite.py"
+    suite.write_text(
+        "import pytest\n"
+        "def test_pass(): pass\n"
+        "@pytest.mark.parametrize('n', [1, 2])\n"
+        "def test_fail(n): assert n == 2\n"
+        "def test_error(no_such_fixture): pass\n"
+        "def test_skip(): pytest.skip()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--junitxml=report.xml", suite.name]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    outcome = read(tmp_path / "report.xml")
+    assert outcome.counts == {"passed": 2, "failed": 2, "skipped": 1}
+    assert outcome.failed == {"test_suite::test_fail[1]", "test_suite::test_error"}
