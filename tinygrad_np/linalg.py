@@ -1,27 +1,28 @@
 """Functions of Hermitian matrices, such as the square root, with derivatives of any order.
 
-``u @ np.diag(f(w)) @ u.mT`` after ``np.linalg.eigh`` computes the same. But where eigenvalues coincide, what reaches the
-derivative of ``eigh`` does not determine the gradient (see docs/derivatives.md); here it is known that a function of the
-matrix is meant.
+``u @ np.diag(f(w)) @ u.mT`` after ``np.linalg.eigh`` computes the same. But where eigenvalues coincide, what reaches
+the derivative of ``eigh`` does not determine the gradient (see docs/derivatives.md); here it is known that a function
+of the matrix is meant.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from itertools import permutations, product
 from typing import Any
 
 import numpy as np
 
+from tinygrad_np.batching.batched import elementwise, family
 from tinygrad_np.primitives import primitive
 from tinygrad_np.record import Recorded, as_array
 from tinygrad_np.rules.linalg import adjoint, hermitian_part
 from tinygrad_np.transforms import grad
+from tinygrad_np.vectorize import outside_of_vmap
 
 __all__ = ["matrix_function"]
 
-Function = Callable[[Any], Any]
+Function = Callable[..., Any]
 
 
 def matrix_function(function: Function, a: Any) -> Any:
@@ -60,16 +61,16 @@ def matrix_function(function: Function, a: Any) -> Any:
     return _derivative(a, function=function)
 
 
+def _by_matrix(g: Any, a: Any, directions: tuple[Any, ...], function: Function) -> Any:
+    return hermitian_part(_derivative(a, *directions, g.mT, function=function).mT)
+
+
 def _by_directions(g: Any, a: Any, directions: tuple[Any, ...], function: Function, wrt: tuple[int, ...]) -> list[Any]:
     """The trace of ``x @ derivative(a, h1, ..., hk)`` is the same whichever of all these is called ``x``."""
-    turned = [(*directions[:i], g.mT, *directions[i + 1 :]) for i in wrt]
-    return [_derivative(a, *others, function=function).mT for others in turned]
+    return [_derivative(a, *directions[:i], g.mT, *directions[i + 1 :], function=function).mT for i in wrt]
 
 
-@primitive(
-    a=lambda g, a, directions, function: hermitian_part(_derivative(a, *directions, g.mT, function=function).mT),
-    directions=_by_directions,
-)
+@primitive(a=_by_matrix, directions=_by_directions)
 def _derivative(a: Any, *directions: Any, function: Function) -> Any:
     """The derivative of a matrix function in some directions, of the order of their number; of none, the function."""
     w, u = np.linalg.eigh(a)
@@ -78,12 +79,15 @@ def _derivative(a: Any, *directions: Any, function: Function) -> Any:
     inner = [adjoint(u) @ h @ u for h in directions]
     order, n = len(directions), w.shape[-1]
     nodes = [w.reshape((*w.shape[:-1], *(n if j == i else 1 for j in range(order + 1)))) for i in range(order + 1)]
-    differences = _divided_difference(function, np.broadcast_arrays(*nodes))
+    differences = outside_of_vmap(_divided_difference, function, np.broadcast_arrays(*nodes))
     labels = "abcdefghijklmnopqrstuvwxyz"[: order + 1]
     pairs = ",".join(f"...{labels[i : i + 2]}" for i in range(order))
     spelled = f"...{labels},{pairs}->...{labels[0]}{labels[-1]}"
     found = sum(np.einsum(spelled, differences, *chosen, optimize=True) for chosen in permutations(inner))
     return (u @ found @ adjoint(u)).astype(np.result_type(found.dtype, a.dtype), copy=False)
+
+
+family(_derivative)(elementwise)  # to vmap, the examples are one more stack of matrices
 
 
 def _values(function: Function, x: Any) -> Any:
