@@ -564,3 +564,28 @@ def test_lists_and_arrays_mix_with_tensors() -> None:
     assert np.tensordot([1.0, 1.0], t, 1).tolist() == [4, 6]
     assert L.solve([[2.0, 0], [0, 2.0]], t).tolist() == [[0.5, 1], [1.5, 2]]
     assert np.cross([1.0, 0, 0], Tensor([0.0, 1, 0])).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (lambda w, u: (u * np.sqrt(w)) @ u.mT)(*L.eigh(x)),
+        lambda x: (lambda u, s, vh: (u * s) @ vh)(*L.svd(x)),
+    ],
+)
+def test_a_matrix_function_at_the_identity_is_not_taken_for_a_constant(function: Callable[[Any], Any]) -> None:
+    """The cotangents of the values are zero, and those of the vectors have no part that counts: by chance only."""
+    with pytest.raises(L.LinAlgError, match="matrix_function"):
+        gradient(lambda x: function(x)[0, 1], np.eye(3))
+
+
+def test_a_projector_beside_a_value_of_another_space() -> None:
+    """Here the values that coincide do not matter, and the gradient is that of the projector and of the value."""
+    a, _ = with_values(1.0, 1.0, 3.0, 5.0)
+    g = symmetric(4)
+
+    def loss(x: Any, eigh: Callable[[Any], Any] = L.eigh) -> Any:
+        w, u = eigh(x)
+        return np.sum((u[:, :2] @ u[:, :2].T) * g) + w[3]
+
+    close(gradient(loss, a), slope(lambda x: loss((x + x.T) / 2), a))

@@ -133,17 +133,20 @@ def undetermined(by_values: Any, by_vectors: Any, values: Any, *, among: str, an
         values, by_values, by_vectors = np.pad(values, one), np.pad(by_values, one), np.pad(by_vectors, both)
     size, turns = np.absolute(by_values), np.absolute(by_vectors)
     small = math.sqrt(np.finfo(values.dtype).eps)
-    most = small * size.max(axis=-1, keepdims=True, initial=0)
+    most = small * size.max(-1, keepdims=True, initial=0)
+    most_turns = small * turns.max((-2, -1), keepdims=True, initial=0)
     differ = np.absolute(by_values.mT - by_values) > most
-    turned = turns + turns.mT >= small * turns.max(axis=(-2, -1), keepdims=True, initial=0)  # 0 >= 0, if f(w) is 0
-    mixed = turned & (size + size.mT > most)
-    found = ~_apart(_gaps(values), values) & (differ | mixed) & ~np.eye(values.shape[-1], dtype=bool)
+    both, size = turns + turns.mT, size + size.mT
+    mixed = (both >= most_turns) & (size > most)  # 0 >= 0, if f(w) is 0
+    on = np.diagonal(turns, 0, -2, -1)[..., None, :]
+    blind = (both > 0) & (size <= most) & (on + on.mT <= most_turns)  # neither f nor f' shows
+    found = ~_apart(_gaps(values), values) & (differ | mixed | blind) & ~np.eye(values.shape[-1], dtype=bool)
     if np.any(found):
         *_, first, second = (int(k[0]) for k in np.nonzero(found))
         raise np.linalg.LinAlgError(
             f"{among} {first} and {second} coincide, and the loss depends on them as well as on their vectors: so the "
-            f"cotangents of values and vectors do not determine a gradient. If it is a function of the matrix such as "
-            f"inv, solve, slogdet, pinv or norm, use that function itself; or keep the {among} apart"
+            f"cotangents of values and vectors do not determine a gradient. If it is a function of the matrix, use it "
+            f"(inv, solve, slogdet, pinv, norm, or tinygrad_np.linalg.matrix_function); or keep the {among} apart"
         )
     return np.zeros(())
 

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
 from tinygrad_np.rules.linalg import adjoint, conj, cross_of_three, hermitian_part
+from tinygrad_np.rules.reductions import products_of_others
 from tinygrad_np.rules.tools import known
 
 # --- inverses and linear systems ----------------------------------------------------------------------------------
@@ -130,13 +131,6 @@ def regular_ones(a: Any, of: Any) -> Any:
     return np.where(of[..., None, None], a, np.eye(a.shape[-1], dtype=a.dtype))
 
 
-def _products_of_others(s: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    ones = np.ones_like(s[..., :1])
-    before = np.cumprod(np.concatenate([ones, s[..., :-1]], -1), -1)
-    after = np.cumprod(np.concatenate([ones, s[..., :0:-1]], -1), -1)[..., ::-1]
-    return before * after if s.shape[-1] else s
-
-
 def _in_double(a: Any) -> Any:
     return a.astype(np.result_type(a.dtype, np.float64), copy=False)  # as NumPy does for all of linear algebra
 
@@ -158,7 +152,7 @@ def cofactor(a: Any) -> Any:
     if not np.all(regular):
         u, s, vh = np.linalg.svd(wide[~regular])
         phase = np.linalg.det(u) * np.linalg.det(vh)
-        out[~regular] = np.conj((np.conj(phase)[:, None, None] * u * _products_of_others(s)[:, None, :]) @ vh)
+        out[~regular] = np.conj((np.conj(phase)[:, None, None] * u * products_of_others(s, -1)[:, None, :]) @ vh)
     return out.astype(a.dtype, copy=False)
 
 
@@ -196,7 +190,7 @@ def _third_by_minors(g: Any, h: Any, a: Any) -> Any:
     g, h = (adjoint(u) @ x @ adjoint(vh) for x in (g, h))
     one = np.eye(s.shape[-1], dtype=bool)
     same = one[:, :, None] | one[:, None, :] | one
-    minors = np.where(same, 0, _products_of_others(np.where(one[:, None] | one, 1, s[..., None, None, :])))
+    minors = np.where(same, 0, products_of_others(np.where(one[:, None] | one, 1, s[..., None, None, :]), -1))
     on_g, on_h = (np.diagonal(x, 0, -2, -1) for x in (g, h))
     apart = np.einsum("...ijk,...j,...k->...i", minors, on_g, on_h)
     crossed = np.einsum("...ijk,...jk,...kj->...i", minors, g, h)
@@ -218,7 +212,7 @@ def second_cofactor(h: Any, a: Any) -> Any:
     u, s, vh = np.linalg.svd(_in_double(a))
     inner = adjoint(u) @ h @ adjoint(vh)
     one = np.eye(s.shape[-1], dtype=bool)
-    minors = np.where(one, 0, _products_of_others(np.where(one, 1, s[..., None, :])))
+    minors = np.where(one, 0, products_of_others(np.where(one, 1, s[..., None, :]), -1))
     on_diagonal = np.einsum("...ij,...jj->...i", minors, inner)
     found = np.where(one, on_diagonal[..., None, :], -minors * inner.mT)
     phase = np.linalg.det(u) * np.linalg.det(vh)

@@ -64,7 +64,7 @@ def min(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     return np.minimum.reduce(a, axis=axis, keepdims=keepdims)
 
 
-def _products_of_others(a: Any, axis: Axis) -> Any:
+def products_of_others(a: Any, axis: Axis) -> Any:
     """For each element the product of the others along ``axis``: exact where some are zero, for nothing divides.
 
     Up a binary tree of pairwise products, then down it: what multiplies a child is what multiplies its
@@ -87,7 +87,7 @@ def _products_of_others(a: Any, axis: Axis) -> Any:
 
 @primitive(
     np.prod,
-    a=lambda g, a, axis, keepdims: unreduce(g, a.shape, axis, keepdims) * _products_of_others(a, axis),
+    a=lambda g, a, axis, keepdims: unreduce(g, a.shape, axis, keepdims) * products_of_others(a, axis),
 )
 def prod(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Product."""
@@ -134,5 +134,5 @@ def logsumexp(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     return total if keepdims else np.squeeze(total, axis)
 
 
-nondifferentiable(np.argmax, np.argmin, np.argsort, np.all, np.any, np.count_nonzero, np.nonzero, np.flatnonzero)
-nondifferentiable(np.allclose, np.isclose, np.array_equal, np.array_equiv, np.searchsorted)
+nondifferentiable(np.argmax, np.argmin, np.all, np.any, np.count_nonzero, np.nonzero, np.flatnonzero)
+nondifferentiable(np.allclose, np.isclose, np.array_equal, np.array_equiv)

@@ -70,7 +70,7 @@ def sort_complex(a: Any) -> Any:
 
 
 nondifferentiable(np.argsort, np.argpartition, np.lexsort, np.searchsorted, np.digitize)
-nondifferentiable(np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argwhere)
+nondifferentiable(np.nanargmax, np.nanargmin, np.argwhere)
 
 
 # --- sets
