@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, nondifferentiable, primitive
+from tinygrad_np.rules.tools import cut
 
 
 @primitive(a=lambda g: g)
@@ -120,9 +121,8 @@ def atleast_2d(*arys: Any) -> Any:
 
 def _pieces(g: Any, shapes: list[tuple[int, ...]], wrt: tuple[int, ...], axis: int) -> list[Any]:
     """Cut ``g`` where the arrays had been joined."""
-    before = (slice(None),) * (axis % g.ndim)
     ends = list(accumulate(shape[axis] for shape in shapes))
-    return [g[(*before, slice(ends[i] - shapes[i][axis], ends[i]))] for i in wrt]
+    return [cut(g, ends[i] - shapes[i][axis], ends[i], axis) for i in wrt]
 
 
 @primitive(arrays=_pieces)
@@ -184,8 +184,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         cuts = [0, *(int(i) for i in indices_or_sections), n]
     else:
         cuts = [0, *accumulate(len(piece) for piece in np.array_split(np.arange(n), indices_or_sections))]
-    before = (slice(None),) * (axis % ary.ndim)
-    return [ary[(*before, slice(start, stop))] for start, stop in pairwise(cuts)]
+    return [cut(ary, start, stop, axis) for start, stop in pairwise(cuts)]
 
 
 @composite(np.split)
