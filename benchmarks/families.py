@@ -1,4 +1,7 @@
-"""Gradients of NumPy's functions, family by family, on arrays so large that the rules show and the engine does not."""
+"""Gradients of NumPy's functions, family by family, on arrays so large that the rules show and the engine does not.
+
+A row of the table is what NumPy and PyTorch call a function, and what it is given. HIPS autograd gets NumPy's.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -34,8 +38,8 @@ class Row:
     family, name : str
     numpy : callable
         ``numpy(np, *arrays)``, also called with ``autograd.numpy``; in the family "special", with modules of that name.
-    torch : callable
-        ``torch(torch, *arrays)``.
+    torch : callable or None
+        ``torch(torch, *arrays)``, where PyTorch has such a function.
     draw : callable
         ``draw(rng, n)`` returns the arrays to differentiate by, of about ``n`` elements together.
     """
@@ -43,7 +47,7 @@ class Row:
     family: str
     name: str
     numpy: Function
-    torch: Function
+    torch: Function | None
     draw: Callable[[np.random.Generator, int], Sequence[Array]]
 
 
@@ -52,7 +56,11 @@ def families(effort: Effort) -> Result:
     effort = replace(effort, rounds=min(effort.rounds, 7))
     clock = ONE_THREAD if effort.threads == 1 else time.perf_counter
     measured, missing = {}, {}
+    scipy = find_spec("scipy") is not None
     for row in ROWS:
+        if row.family == "special" and not scipy:
+            missing["SciPy"] = None
+            continue
         contenders, absent = gather(_contenders(row, effort.elements))
         missing |= dict.fromkeys(absent)
         able = {name: contender for name, contender in contenders.items() if name == OURS or _works(contender)}
@@ -82,6 +90,10 @@ def _works(contender: Contender) -> bool:
     return True
 
 
+def _nowhere(*_: Any) -> Any:
+    raise NotImplementedError
+
+
 def _contenders(row: Row, n: int) -> dict[str, Callable[[], Contender]]:
     arrays = row.draw(np.random.default_rng(0), n)
 
@@ -95,8 +107,9 @@ def _contenders(row: Row, n: int) -> dict[str, Callable[[], Contender]]:
     def pytorch() -> Contender:
         import torch
 
+        function = row.torch or _nowhere
         tensors, w = [torch.tensor(a, requires_grad=True) for a in arrays], torch.tensor(weights)
-        return backward(lambda: torch.sum(row.torch(torch, *tensors) * w), tensors)
+        return backward(lambda: torch.sum(function(torch, *tensors) * w), tensors)
 
     def backward(loss: Callable[[], Any], tensors: list[Any]) -> Contender:
         def work() -> None:
