@@ -117,7 +117,8 @@ def _divided_difference(function: Function, nodes: Any) -> Any:
 
     From its neighbours in the table it is a quotient, which loses digits where nodes are close. There it is the
     integral of the derivative of order k over all means of the nodes (Hermite and Genocchi), which is computed by two
-    rules of Gauss: their difference tells how good that is. What has the smaller error is taken.
+    rules of Gauss: their difference tells how good that is. What has the smaller error is taken; but a quotient that
+    has lost nothing is right also where the function jumps between two nodes, which the integral may not see.
     """
     x = np.sort(np.stack(nodes), axis=0)
     eps = float(np.finfo(x.dtype).eps)
@@ -133,7 +134,8 @@ def _divided_difference(function: Function, nodes: Any) -> Any:
                 error = (errors[i + 1] + errors[i]) / width
             coarse, fine = (_mean_over(derivative, x[i : i + order + 1], points) for points in (4, 5))
             uncertain = np.abs(fine - coarse) + eps * np.abs(fine)
-            smooth = (uncertain < error) | (width == 0)
+            lossy = error > 1e4 * eps * (np.abs(quotient) + np.abs(fine))
+            smooth = (lossy & (uncertain < error)) | (width == 0)
             row[i], errors[i] = np.where(smooth, fine, quotient), np.where(smooth, uncertain, error)
     return row[0]
 
