@@ -1,14 +1,14 @@
 """The kinks that operations declare: no operation jumps within its margin, and where one does, its margin is 0.
 
-Both are tested along lines through the operands, for each row of the table of cases. A *jump* is where results or
-gradients keep differing however close two points of the line come; a pole, the end of a domain and a change of shape
-are jumps, too.
+Both are tested along lines through operands from the table of cases. A *jump* is where results or gradients keep
+differing however close two points of the line come: so corners, jumps, poles, ends of domains, changes of shape.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cases_creation  # noqa: F401 - importing these enters their rows
@@ -22,22 +22,26 @@ from cases import CASES, Case
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tinygrad_np import Tensor
+from tinygrad_np import Tensor, primitive
+from tinygrad_np import functional as F
 from tinygrad_np.observe import Step, observe
-from tinygrad_np.primitives import Primitive, primitive
+from tinygrad_np.primitives import Primitive, table
+from tinygrad_np.rules import decompositions, neural, norms, quantiles
 
 Array = np.ndarray
 Values = list[Array] | None
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
-#: Their results are unique up to the order or the phase of some vectors: only what a row makes of them is smooth.
-CHOOSING = {"svd", "eigh", "eig", "qr", "roots"}
+#: Operations whose results do not depend on what stands in their operands, or that refuse some.
+WITHOUT_VALUE = {"empty_like", "undetermined"}
 
-#: Rows whose results come in an order that LAPACK does not keep.
-NO_ORDER = {"roots"}
+#: The row whose results come in the order that LAPACK gives them.
+IN_NO_ORDER = {"roots"}
+
+#: They choose an order, or the sign of a vector: nothing is smooth but what a row makes of all of their results.
+CHOOSING = {"svd", "eigh", "eig", "roots"}
 
 
-# --- values and gradients along a line ----------------------------------------------------------------------------
+# --- what is tested -----------------------------------------------------------------------------------------------
 def moves(a: Any) -> bool:
     return isinstance(a, np.ndarray) and a.dtype.kind in "fc"
 
@@ -46,26 +50,82 @@ def flattened(results: Any) -> list[Any]:
     return [r for part in results for r in flattened(part)] if isinstance(results, tuple | list) else [results]
 
 
-def computed(op: Callable[..., Any], operands: Sequence[Any], options: dict[str, Any], wrt: Sequence[int]) -> Values:
-    """All results, and the gradients of their random combination; ``None`` where the operation refuses."""
-    args = [Tensor(a, requires_grad=True) if i in wrt else a for i, a in enumerate(operands)]
-    found: list[Array] = []
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            outs = flattened(op(*args, **options))
-            for i, out in enumerate(outs):
-                if isinstance(out, Tensor):
-                    found.append(out.detach().numpy())
-                    if out.requires_grad:
+@dataclass
+class Probe:
+    """A function, its operands, and which of these move."""
+
+    op: Callable[..., Any]
+    operands: list[Any]
+    options: dict[str, Any]
+    moving: list[int]
+
+    def tensors(self, operands: Sequence[Any]) -> list[Any]:
+        return [Tensor(a, requires_grad=True) if i in self.moving else a for i, a in enumerate(operands)]
+
+    def values(self, operands: Sequence[Any]) -> Values:
+        """All results, and the gradients of random combinations of them; ``None`` where the operation refuses."""
+        args = self.tensors(operands)
+        found: list[Array] = []
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                for i, out in enumerate(flattened(self.op(*args, **self.options))):
+                    found.append(out.detach().numpy() if isinstance(out, Tensor) else np.asarray(out))
+                    if isinstance(out, Tensor) and out.requires_grad:
                         rng = np.random.default_rng(i)
                         c = rng.choice([-1.0, 1.0], out.shape) * rng.uniform(0.5, 1, out.shape)
                         out.backward(c.astype(out.dtype), retain_graph=True)
-        except (ArithmeticError, ValueError, np.linalg.LinAlgError):
-            return None
-    return found + [np.zeros(()) if args[i].grad is None else args[i].grad.numpy() for i in wrt]
+            except (ArithmeticError, ValueError):  # LinAlgError is one
+                return None
+        found = [a for a in found if a.dtype.kind in "biufc"]  # facts about arrays are no numbers
+        return found + [np.zeros(()) if args[i].grad is None else args[i].grad.numpy() for i in self.moving]
+
+    def steps(self, operands: Sequence[Any]) -> list[Step]:
+        with observe() as steps, np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                self.op(*self.tensors(operands), **self.options)
+            except (ArithmeticError, ValueError):
+                pass
+        return steps
+
+    def along(self, target: Sequence[Any]) -> Callable[[float], list[Any]]:
+        """A line from the operands, at 0, to ``target``, at 1/2 exactly, and as far behind it, at 1."""
+        return lambda t: [
+            np.asarray(b + (1 - 2 * t) * (a - b)) if i in self.moving else a
+            for i, (a, b) in enumerate(zip(self.operands, target, strict=True))
+        ]
 
 
+def probes(case: Case, arrays: Sequence[Any], options: dict[str, Any]) -> Iterator[Probe]:
+    """The steps of a row that are its own operations, one by one; or the row, where it takes a choice out again."""
+    moving = [i for i, a in enumerate(arrays) if moves(a)] if case.flat else case.differentiable(arrays)
+    row = Probe(case.op, list(arrays), options, moving)
+    steps = row.steps(arrays)
+    if any(step.name in CHOOSING for step in steps):
+        yield from [row] * (case.name not in IN_NO_ORDER)
+        return
+    for step in {step.operation: step for step in steps}.values():
+        if step.operation in {table.get(f, f) for f in case.of} and step.name not in WITHOUT_VALUE:
+            yield isolated(step)
+
+
+def isolated(step: Step) -> Probe:
+    def op(*operands: Any, **options: Any) -> Any:
+        rest = iter(operands)
+        return step.operation(
+            *(tuple(next(rest) for _ in x) if isinstance(x, tuple) else next(rest) for x in step.operands), **options
+        )
+
+    operands = [part for x in step.operands for part in (x if isinstance(x, tuple) else [x])]
+    vjps = step.operation.vjps if isinstance(step.operation, Primitive) else ()
+    constant = [i for i, vjp in enumerate(vjps) if vjp and "unknown" in vjp.rule.__qualname__]  # no derivative is known
+    if step.name == "_weighted_position":
+        constant.append(2)  # beyond 0 and 1 there are no quantiles, and these are quantiles as good as any other
+    return Probe(op, operands, step.metadata, [i for i, a in enumerate(operands) if moves(a) and i not in constant])
+
+
+# --- jumps --------------------------------------------------------------------------------------------------------
 def difference(a: Values, b: Values) -> float:
     """How much they differ, relative to their size: from 0 to 2, or infinitely."""
     if a is None or b is None:
@@ -74,7 +134,7 @@ def difference(a: Values, b: Values) -> float:
         return np.inf
     worst = 0.0
     for x, y in zip(a, b, strict=True):
-        x, y = np.asarray(x, complex), np.asarray(y, complex)
+        x, y = (z.astype(float) if z.dtype.kind in "biu" else z for z in (x, y))
         if np.any(np.isfinite(x) != np.isfinite(y)):
             return np.inf
         with np.errstate(all="ignore"):
@@ -83,18 +143,18 @@ def difference(a: Values, b: Values) -> float:
     return worst
 
 
-def jump(along: Callable[[float], Values], pieces: int = 12, tries: int = 3) -> tuple[float, float] | None:
+def jump(values: Callable[[float], Values], pieces: int = 8, tries: int = 2) -> tuple[float, float] | None:
     """Two neighbouring numbers between 0 and 1 between which there is a jump: bisection of the worst differences."""
     ends = np.linspace(0, 1, pieces + 1)
-    values = [along(t) for t in ends]
-    steps = [difference(a, b) for a, b in zip(values, values[1:], strict=False)]
+    found = [values(t) for t in ends]
+    steps = [difference(a, b) for a, b in zip(found, found[1:], strict=False)]
     for i in np.argsort(steps)[::-1][:tries]:
-        (low, high), (a, b), step = ends[i : i + 2], values[i : i + 2], steps[i]
+        (low, high), (a, b), step = ends[i : i + 2], found[i : i + 2], steps[i]
         while step > 1e-3:
-            middle = (low + high) / 2
             if high - low < 1e-11:
                 return low, high
-            value = along(middle)
+            middle = (low + high) / 2
+            value = values(middle)
             first, second = difference(a, value), difference(value, b)
             if first > second:
                 high, b, step = middle, value, first
@@ -103,56 +163,31 @@ def jump(along: Callable[[float], Values], pieces: int = 12, tries: int = 3) -> 
     return None
 
 
-# --- margins ------------------------------------------------------------------------------------------------------
-def steps_of(op: Callable[..., Any], arrays: Sequence[Any], options: dict[str, Any], wrt: Sequence[int]) -> list[Step]:
-    """What a row does with operands some of which require a gradient."""
-    with observe() as steps, np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            op(*(Tensor(a, requires_grad=True) if i in wrt else a for i, a in enumerate(arrays)), **options)
-        except (ArithmeticError, ValueError, np.linalg.LinAlgError):
-            pass
-    return steps
-
-
 def least(steps: Sequence[Step]) -> float:
     return min((float(np.min(step.margin(), initial=np.inf)) for step in steps), default=np.inf)
 
 
-def line(arrays: Sequence[Any], moved: Sequence[Any]) -> Callable[[float], list[Any]]:
-    """The points between ``arrays``, at 0, and ``moved``, at 1."""
-    return lambda t: [np.asarray(a + t * (b - a)) if moves(a) else a for a, b in zip(arrays, moved, strict=True)]
+def check_that_jumps_are_declared(probe: Probe, rng: np.random.Generator) -> None:
+    """Along lines to anywhere, through 0, through equal elements, through multiples of the identity."""
+    c = rng.uniform(-2, 2)
+    targets = [
+        lambda a: np.asarray(a + rng.uniform(-3, 3, a.shape)),
+        np.zeros_like,
+        lambda a: np.full_like(a, c),
+        lambda a: c * np.broadcast_to(np.eye(*a.shape[-2:]), a.shape),
+    ]
+    for target in targets if any(np.ndim(probe.operands[i]) > 1 for i in probe.moving) else targets[:3]:
+        if target is targets[3]:
+            goal = [target(a) if np.ndim(a) > 1 and i in probe.moving else a for i, a in enumerate(probe.operands)]
+        else:
+            goal = [target(a) if i in probe.moving else a for i, a in enumerate(probe.operands)]
+        at = probe.along(goal)
+        if found := jump(lambda t, at=at: probe.values(at(t))):
+            steps = [probe.steps(at(t)) for t in found]
+            assert min(map(least, steps)) < 1e-3, f"a jump at {at(found[0])}, but the steps there are {steps[0]}"
 
 
-@st.composite
-def calls(draw: Any, case: Case) -> Any:
-    """Operands and options of a row, not empty, in some examples near ties and integers; and a source of randomness."""
-    arrays, options = draw(case.examples().filter(lambda call: all(np.size(a) for a in call[0])))
-    near = draw(st.sampled_from([1.0, 1.0, 0.1, 1e-3]))
-    arrays = [np.asarray(np.rint(a) + near * (a - np.rint(a))) if moves(a) else a for a in arrays]
-    return arrays, options, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-
-
-def movable(case: Case, arrays: Sequence[Any]) -> list[int]:
-    """What may move: where there is a derivative, the operands that have one."""
-    return [i for i, a in enumerate(arrays) if moves(a)] if case.flat else case.differentiable(arrays)
-
-
-@every_case
-@settings(max_examples=4, phases=[Phase.explicit, Phase.generate])
-@given(data=st.data())
-def test_every_jump_is_declared(case: Case, data: Any) -> None:
-    arrays, options, rng = data.draw(calls(case))
-    wrt = movable(case, arrays)
-    at = line(arrays, [np.asarray(a + rng.uniform(-4, 4, a.shape)) if i in wrt else a for i, a in enumerate(arrays)])
-    found = jump(lambda t: computed(case.op, at(t), options, wrt))
-    if found:
-        steps = [steps_of(case.op, at(t), options, wrt) for t in found]
-        margin = min(map(least, steps))
-        assert margin < 1e-5, f"a jump at {at(found[0])}, where the margin is {margin}: {steps[0]}"
-
-
-# --- within the margin --------------------------------------------------------------------------------------------
+# --- margins ------------------------------------------------------------------------------------------------------
 def lent(margin: Any, operand: Array) -> Array:
     """What of a margin is left for an operand that broadcasts against others."""
     try:
@@ -164,82 +199,126 @@ def lent(margin: Any, operand: Array) -> Array:
     return np.min(margin, ones, keepdims=True, initial=np.inf)
 
 
-def operands_of(step: Step) -> list[Any]:
-    """All of them in one list; those that cannot move, because no derivative is known, as plain numbers."""
-    return [part for operand in step.operands for part in (operand if isinstance(operand, tuple) else [operand])]
-
-
-def calling(step: Step) -> Callable[..., Any]:
-    """The operation as a function of :func:`operands_of`."""
-
-    def op(*operands: Any, **options: Any) -> Any:
-        rest = iter(operands)
-        return step.operation(
-            *(tuple(next(rest) for _ in x) if isinstance(x, tuple) else next(rest) for x in step.operands), **options
-        )
-
-    return op
-
-
-def unknown(step: Step) -> set[int]:
-    """Operands by which there is a derivative, but no rule."""
-    if not isinstance(step.operation, Primitive):
-        return set()
-    return {i for i, vjp in enumerate(step.operation.vjps) if vjp and "unknown" in vjp.rule.__qualname__}
-
-
-@every_case
-@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
-@given(data=st.data())
-def test_no_step_jumps_within_its_margin(case: Case, data: Any) -> None:
-    arrays, options, rng = data.draw(calls(case))
-    seen = set()
-    for step in steps_of(case.op, arrays, options, movable(case, arrays)):
-        key = step.name, *map(np.shape, operands_of(step)), str(step.metadata)
-        if step.name in CHOOSING or key in seen or not np.isfinite(least([step])):
-            continue
-        seen.add(key)
-        operands, margin = operands_of(step), step.margin()
-        wrt = [i for i, a in enumerate(operands) if moves(a) and i not in unknown(step)]
-        moved = list(operands)
-        for i in wrt:
-            amount = lent(margin, operands[i])
-            amount = 0.9 * np.where(amount < 1e-9, 0, np.minimum(amount, 1))  # rounding takes it across
-            sizes = rng.choice([1.0, rng.random()], np.shape(operands[i]))
-            moved[i] = np.asarray(operands[i] + rng.choice([-1.0, 1.0], np.shape(operands[i])) * sizes * amount)
-        at = line(operands, moved)
-        differentiated = wrt if not isinstance(step.operation, Primitive) else [
-            i for i in wrt if step.operation.vjps[min(i, len(step.operation.vjps) - 1)]
-        ]  # fmt: skip
-        found = jump(lambda t: computed(calling(step), at(t), step.metadata, differentiated), 8, 2)
-        assert not found, f"a jump of {step.name} from {operands} to {moved}, within {margin}: at {at(found[0])}"
-
-
-@every_case
-@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
-@given(data=st.data())
-def test_no_row_jumps_while_its_steps_keep_their_margins(case: Case, data: Any) -> None:
-    """What the steps of a row see, all together: also those that choose vectors, of which the row is independent."""
-    arrays, options, rng = data.draw(calls(case))
-    wrt = movable(case, arrays)
-    steps = steps_of(case.op, arrays, options, wrt)
-    if not {step.name for step in steps} & CHOOSING or case.name in NO_ORDER:
+def check_that_margins_hold(probe: Probe, rng: np.random.Generator) -> None:
+    """Along a line whose ends are in a corner of the region, or on a side of it."""
+    steps = probe.steps(probe.operands)
+    if not np.isfinite(least(steps)) or (len(steps) == 1 and coupled(steps[0])):
         return
-    directions = [rng.uniform(-1, 1, a.shape) if i in wrt else a for i, a in enumerate(arrays)]
-    for length in 2.0 ** -np.arange(0, 30, 2):
-        moved = [np.asarray(a + length * d) if i in wrt else a for i, (a, d) in enumerate(zip(arrays, directions, strict=True))]
-        at = line(arrays, moved)
-        if all(map(kept, steps, steps_of(case.op, at(0.5), options, wrt))) and all(map(kept, steps, steps_of(case.op, moved, options, wrt))):
-            found = jump(lambda t: computed(case.op, at(t), options, wrt), 8, 2)
-            assert not found, f"a jump at {at(found[0])}"
-            return
+    if any(step.name in CHOOSING for step in steps):
+        goal = shortened(probe, steps, rng)
+    else:
+        goal = list(probe.operands)
+        for i in probe.moving:
+            a = probe.operands[i]
+            margin = lent(steps[0].margin(), a)
+            margin = np.where(np.isinf(margin), 1, np.where(margin < 1e-9, 0, margin))  # rounding would cross these
+            sizes = rng.choice([-1.0, 1.0], a.shape) * np.where(rng.random(a.shape) < 0.8, 1, rng.random(a.shape))
+            goal[i] = np.asarray(a + 0.9 * sizes * margin)
+    for sign in (1, -1):
+        at = probe.along([a + sign * (b - a) if i in probe.moving else a for i, (a, b) in enumerate(
+            zip(probe.operands, goal, strict=True))])  # fmt: skip
+        found = jump(lambda t, at=at: probe.values(at(t / 2)))
+        assert not found, f"a jump within the margin of {probe.operands} at {at(found[0] / 2)}, steps: {steps}"
+
+
+def coupled(step: Step) -> bool:
+    """Whether an element of a sample is at an end of the bins: it made that end, and does not leave it."""
+    if step.name != "_cells":
+        return False
+    sample, *edges = step.operands
+    return any(np.isin(x, [edge[0], edge[-1]]).any() for x, edge in zip(sample.T, edges, strict=True))
+
+
+def shortened(probe: Probe, steps: list[Step], rng: np.random.Generator) -> list[Any]:
+    """The end of a line on which the operands of all steps keep within their margins."""
+    directions = [rng.uniform(-1, 1, a.shape) if i in probe.moving else 0 for i, a in enumerate(probe.operands)]
+    for length in 2.0 ** -np.arange(0, 30):
+        goal = [a + length * d if moves(a) else a for a, d in zip(probe.operands, directions, strict=True)]
+        at = probe.along(goal)
+        if all(map(kept, steps * 4, [step for t in (0.25, 0.5, -0.25, -0.5) for step in probe.steps(at(t))])):
+            return goal
+    return probe.operands
 
 
 def kept(step: Step, moved: Step) -> bool:
-    """Whether all operands have moved by less than the margin."""
+    pairs = zip(isolated(step).operands, isolated(moved).operands, strict=True)
     margin = step.margin()
-    return all(
-        np.shape(a) == np.shape(b) and bool(np.all(np.abs(b - a) <= 0.9 * lent(margin, np.asarray(a))))
-        for a, b in zip(operands_of(step), operands_of(moved), strict=True)
-        if moves(a)
-    )
+    return all(bool(np.all(np.abs(b - a) <= 0.9 * lent(margin, np.asarray(a)))) for a, b in pairs if moves(a))
+
+
+# --- tests --------------------------------------------------------------------------------------------------------
+@st.composite
+def calls(draw: Any, case: Case) -> Any:
+    """Operands and options of a row, not empty, in some examples near ties and integers; and a source of randomness."""
+    arrays, options = draw(case.examples().filter(lambda call: all(np.size(a) for a in call[0])))
+    near = draw(st.sampled_from([1.0, 1.0, 1.0, 0.1, 1e-3]))
+    if near < 1:
+        arrays = [np.asarray(np.rint(a) + near * (a - np.rint(a))) if moves(a) else a for a in arrays]
+    return arrays, options, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+
+every_case = pytest.mark.parametrize("case", [c for c in CASES if c.of], ids=lambda case: case.name)
+
+
+def few(n: int) -> settings:
+    return settings(max_examples=n, phases=[Phase.explicit, Phase.generate])
+
+
+@every_case
+@few(2)
+@given(data=st.data())
+def test_every_jump_is_declared(case: Case, data: Any) -> None:
+    arrays, options, rng = data.draw(calls(case))
+    for probe in probes(case, arrays, options):
+        check_that_jumps_are_declared(probe, rng)
+
+
+@every_case
+@few(3)
+@given(data=st.data())
+def test_margins_hold(case: Case, data: Any) -> None:
+    arrays, options, rng = data.draw(calls(case))
+    for probe in probes(case, arrays, options):
+        check_that_margins_hold(probe, rng)
+
+
+# --- operands that the rows do not have, and kinks that few lines meet
+def complex_numbers(n: int = 3) -> Array:
+    rng = np.random.default_rng(n)
+    return rng.uniform(-2, 2, n) + 1j * rng.uniform(-2, 2, n)
+
+
+REALS = np.array([[0.7, -1.3, 2.6], [-0.2, 1.9, 0.45]])
+SPECIAL = pytest.importorskip("scipy.special")
+FURTHER = [
+    *((f, [complex_numbers()], {}) for f in (
+        np.log, np.log1p, np.sqrt, np.reciprocal, np.absolute, np.sign, np.tan, np.tanh, np.arcsin, np.arccos, np.arctan,
+        np.arcsinh, np.arctanh, np.iscomplex, np.isreal, SPECIAL.gamma, SPECIAL.loggamma,
+        SPECIAL.exp1, SPECIAL.wrightomega, SPECIAL.spence, SPECIAL.log1p,
+    )),
+    *((f, [REALS], {}) for f in (
+        np.all, np.any, np.count_nonzero, np.argwhere, np.logical_xor.reduce, np.fmin.accumulate, np.floor_divide.reduce,
+        lambda x: x.astype(int), lambda x: x.astype(bool), lambda x: np.any(x, 0), lambda x: np.round(x, -1),
+        lambda x: 3 / x, lambda x: x // 0.5, lambda x: 1.0 % x, lambda x: x % -0.7, lambda x: 2.0**x, lambda x: x**3,
+        lambda x: x**-2, lambda x: x**1.5, lambda x: np.where(x, 1.0, 2.0), lambda x: np.unwrap(x * 2, discont=4.0),
+        lambda x: np.linalg.matrix_rank(x, tol=0.5), lambda x: np.linalg.pinv(x, rcond=0.1), F.relu,
+        lambda x: np.searchsorted([-1.0, 0.5, 2.0], x), lambda x: np.unique(x, axis=1, return_inverse=True)[1],
+        lambda x: np.histogram(x, [-1.0, 0.0, 1.0])[0], lambda x: np.lexsort((x[0], x[1])),
+        lambda x: np.quantile(x[0], np.abs(x[1]) / 3, method="closest_observation"),
+    )),
+    *((f, [REALS, REALS[::-1] * 1.1], {}) for f in (
+        np.logical_and, np.logical_or, np.logical_xor, np.copysign, np.equal, np.isclose, np.array_equal, np.arctan2, np.hypot,
+    )),
+    *((lambda z, f=f: f(0.5, z), [np.abs(REALS)], {}) for f in (SPECIAL.jv, SPECIAL.iv, SPECIAL.struve)),
+    *((norms.norm_of_order, [REALS], {"ord": ord, "axis": 0}) for ord in (3, 1.5, -1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("near", [1.0, 0.05])
+@pytest.mark.parametrize(("op", "operands", "options"), FURTHER)
+def test_further_calls(op: Any, operands: list[Array], options: dict[str, Any], near: float) -> None:
+    operands = [np.rint(a) + near * (a - np.rint(a)) for a in operands]
+    rng = np.random.default_rng(0)
+    for step in Probe(op, operands, options, list(range(len(operands)))).steps(operands):
+        check_that_jumps_are_declared(isolated(step), rng)
+        check_that_margins_hold(isolated(step), rng)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
-from tinygrad_np.rules.kinks import as_matrix, least_gap, moved, to_singular
+from tinygrad_np.rules.kinks import as_matrix, least_gap, moved, nearest, to_singular
 from tinygrad_np.rules.linalg import adjoint, conj, hermitian_part
 
 _SVDResult = type(np.linalg.svd(np.eye(1)))
@@ -83,16 +83,19 @@ def _without_completion(q: Any, gq: Any, k: int) -> tuple[Any, Any]:
 def _to_other_factors(a: Any, r: Any) -> Any:
     """To dependent columns, or to where LAPACK (``larfg``) changes the sign of a row of ``r`` and of a column of ``q``.
 
-    That is where the first element of a column vanishes as it is before its reflection, ``r[i, i] * (1 - tau[i])``. How
-    much farther than the matrix it moves is bounded by the condition number, to first order (Sun 1991).
+    A column is reflected so that it does not get shorter: the sign changes with that of its first element (``first``),
+    and where all others (``rest``) are zero, it stays as it is. How much farther than the matrix they move is bounded
+    by the condition number, to first order (Sun 1991).
     """
     k = min(a.shape[-2:])
     s = np.linalg.svd(a[..., :k], compute_uv=False)
-    first = np.diagonal(r, axis1=-2, axis2=-1) * (1 - np.linalg.qr(a, "raw")[1].real)
-    turn = np.min(np.abs(first), -1, initial=np.inf) / (
-        1 + 2 * np.max(s, -1, initial=0) / np.min(s, -1, initial=np.inf)
-    )
-    return as_matrix(np.fmin(turn, np.min(s, -1, initial=np.inf)) / moved(a))
+    size, tau = np.abs(np.diagonal(r, axis1=-2, axis2=-1)), np.linalg.qr(a, "raw")[1].real
+    first, rest = size * np.abs(1 - tau), size * np.sqrt(np.abs(tau * (2 - tau)))
+    if k == a.shape[-2] and a.dtype.kind != "c":  # a single number is not reflected
+        rest[..., -1] = np.inf
+    longest, least = np.max(s, -1, initial=0), np.min(s, -1, initial=np.inf)
+    turn = np.min(nearest(first, rest), -1, initial=np.inf) / (1 + 2 * longest / least)
+    return as_matrix(np.fmin(turn, least) / moved(a))
 
 
 @primitive(a=_qr_vjp, kink=lambda a, out: _to_other_factors(a, out[1]))

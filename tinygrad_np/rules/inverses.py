@@ -178,7 +178,11 @@ def _third_cofactor(g: Any, h: Any, a: Any) -> Any:
     return np.linalg.det(a)[..., None, None] * terms
 
 
-@primitive(h=lambda g, a: second_cofactor(g, a), a=lambda g, h, a: _third_cofactor(g, h, a))
+@primitive(
+    h=lambda g, a: second_cofactor(g, a),
+    a=lambda g, h, a: _third_cofactor(g, h, a),
+    kink=lambda a: to_singular(a),
+)
 def second_cofactor(h: Any, a: Any) -> Any:
     """The derivative of ``sum(h * cofactor(a))``; symmetric in ``h``, as second derivatives are.
 

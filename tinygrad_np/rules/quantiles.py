@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
-from tinygrad_np.rules.kinks import nearest, neighbours, to_multiple
+from tinygrad_np.rules.kinks import nearest, neighbours, to_ends, to_multiple
 from tinygrad_np.rules.reductions import Axis
 from tinygrad_np.rules.selection import take_along_axis
 from tinygrad_np.rules.statistics import aligned_weights
@@ -49,7 +49,8 @@ def _step(n: Any, q: Any, *, method: str) -> Any:
 
 def _to_next_step(n: Any, q: Any, method: str) -> Any:
     n = n if method in ("inverted_cdf", "averaged_inverted_cdf", "closest_observation") else n - 1
-    return to_multiple(n * q, 1.0, 0.5 if method in ("nearest", "closest_observation") else 0.0) / n
+    steps = to_multiple(n * q, 1.0, 0.5 if method in ("nearest", "closest_observation") else 0.0) / n
+    return nearest(steps, to_ends(q, 0, 1))
 
 
 @primitive(a=None, weights=None, q=None, kink=lambda a, weights, q: _to_other_element(a, weights, q))
@@ -61,12 +62,16 @@ def _weighted_position(a: Any, weights: Any, q: Any) -> Any:
 
 
 def _to_other_element(a: Any, weights: Any, q: Any) -> Any:
-    """To a tie, or to where the sum of the first weights is the part ``q`` of all: both sums and ``q`` can move."""
+    """To a tie, or to where the sum of the first weights is the part ``q`` of all: both sums and ``q`` can move.
+
+    Weights do not get negative; one that is 0 leaves an element out, and stays so.
+    """
+    least = np.min(np.where(weights == 0, np.inf, weights), -1, keepdims=True, initial=np.inf)
     weights = np.take_along_axis(np.where(np.isnan(a), 0, weights), np.argsort(a, -1, kind="stable"), -1)[..., None]
     so_far, total = np.cumsum(weights, -2), np.sum(weights, -2, keepdims=True)
     count = np.arange(1, a.shape[-1] + 1)[:, None]
     steps = np.abs(so_far - q * total) / (count + q * a.shape[-1] + total)
-    return np.minimum(np.min(steps, (-2, -1), initial=np.inf)[..., None], neighbours(a, -1))
+    return nearest(np.min(steps, (-2, -1), initial=np.inf)[..., None], neighbours(a, -1), least)
 
 
 @primitive(a=None, ranks=None, kink=lambda a, ranks: _to_other_place(a, ranks))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
-from tinygrad_np.rules.kinks import apart
+from tinygrad_np.rules.kinks import apart, one_value
 from tinygrad_np.rules.reductions import Axis
 from tinygrad_np.rules.tools import as_array, known
 
@@ -142,11 +142,16 @@ def _to_other_cell(sample: Any, edges: Sequence[Any]) -> Any:
     return found
 
 
+def _to_another_number(a: Any, bins: Any) -> Any:
+    """Of equal elements, all rules make one bin."""
+    return 0.0 if bins in _BY_DATA else one_value(a, None) if isinstance(bins, str) else np.inf
+
+
 #: Rules that make more bins or fewer of some data than of others. At what data the number jumps, NumPy does not tell.
 _BY_DATA = ("auto", "doane", "fd", "scott", "stone")
 
 
-@primitive(a=None, kink=lambda bins: 0.0 if bins in _BY_DATA else np.inf)
+@primitive(a=None, kink=lambda a, bins: _to_another_number(a, bins))
 def _bin_count(a: Any, *, bins: Any, range: Any) -> Any:
     """How many bins NumPy makes, which may depend on the data."""
     return len(np.histogram_bin_edges(a, bins, range)) - 1
