@@ -100,7 +100,10 @@ def _pinv_for(a: Any, rcond: Any) -> Any:
 
 @primitive(np.linalg.lstsq, a=_lstsq_vjp_a, b=_lstsq_vjp_b, kink=lambda a, rcond: to_other_rank(a, rcond))
 def lstsq(a: Any, b: Any, *, rcond: Any = None) -> Any:
-    """Least squares: solution, squared residuals, rank, singular values. For the rank, see :func:`pinv`."""
+    """Least squares: solution, squared residuals, rank, singular values. For the rank, see :func:`pinv`.
+
+    The kink is that of the solution: singular values by themselves have others, where two of them coincide.
+    """
     return np.linalg.lstsq(a, b, rcond)
 
 

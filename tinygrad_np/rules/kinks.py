@@ -21,7 +21,8 @@ from tinygrad_np.rules.tools import gather_axes
 
 def fixed(x: Any) -> bool:
     """Whether an operand cannot move: Python's numbers, integers, truth values."""
-    return isinstance(x, int | float | complex) or np.result_type(x).kind not in "fc"
+    dtype = getattr(x, "dtype", None)
+    return dtype is None or dtype.kind not in "fc"
 
 
 def nearest(*distances: Any) -> Any:
