@@ -79,6 +79,13 @@ def _slopes(ufunc: np.ufunc, a: Any, out: Any, axis: int) -> list[Any]:
     ]
 
 
+def _least_margin(a: Any, out: Any, ufunc: np.ufunc, axis: int) -> Any:
+    """That of all steps: of what is there already, and of what comes."""
+    x, y, result = cut(out, None, -1, axis), cut(a, 1, None, axis), cut(out, 1, None, axis)
+    margins = np.broadcast_to(table[ufunc].margin((x, y), result, {}), y.shape)
+    return np.min(margins, axis, keepdims=True, initial=np.inf)
+
+
 def _accumulate_vjp(g: Any, a: Any, out: Any, ufunc: np.ufunc, axis: int) -> Any:
     if a.shape[axis] < 2:
         return g
@@ -87,7 +94,7 @@ def _accumulate_vjp(g: Any, a: Any, out: Any, ufunc: np.ufunc, axis: int) -> Any
     return np.concatenate([cut(worth, None, 1, axis), cut(worth, 1, None, axis) * by_y], axis)
 
 
-@primitive(a=_accumulate_vjp)
+@primitive(a=_accumulate_vjp, kink=lambda a, out, ufunc, axis: _least_margin(a, out, ufunc, axis))
 def accumulate(a: Any, *, ufunc: np.ufunc, axis: int = 0) -> Any:
     """``ufunc.accumulate`` of any binary function in the table."""
     return ufunc.accumulate(a, axis)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
+from tinygrad_np.rules.kinks import as_matrix, least_gap, moved, nearest, to_singular
 from tinygrad_np.rules.linalg import adjoint, conj, hermitian_part
 
 _SVDResult = type(np.linalg.svd(np.eye(1)))
@@ -36,10 +37,15 @@ def _cholesky_vjp(g: Any, out: Any, upper: bool) -> Any:
     return conj(hermitian_part(adjoint(inverse) @ _lower(adjoint(factor) @ bar) @ inverse))
 
 
-@primitive(np.linalg.cholesky, a=_cholesky_vjp)
+@primitive(np.linalg.cholesky, a=_cholesky_vjp, kink=lambda a, upper: _to_indefinite(a, upper))
 def cholesky(a: Any, *, upper: bool = False) -> Any:
     """Cholesky factor of a Hermitian positive definite matrix."""
     return np.linalg.cholesky(a, upper=upper)
+
+
+def _to_indefinite(a: Any, upper: bool) -> Any:
+    least = np.min(np.linalg.eigvalsh(a, "U" if upper else "L"), -1, initial=np.inf)
+    return as_matrix(np.maximum(least, 0) / moved(a))
 
 
 def _qr_vjp(g: Any, a: Any, out: Any) -> Any:
@@ -74,7 +80,25 @@ def _without_completion(q: Any, gq: Any, k: int) -> tuple[Any, Any]:
     return q, gq - rest @ (adjoint(grest) @ q)
 
 
-@primitive(a=_qr_vjp)
+def _to_other_factors(a: Any, r: Any) -> Any:
+    """To dependent columns, or to where LAPACK (``larfg``) changes the sign of a row of ``r`` and of a column of ``q``.
+
+    A column is reflected so that it does not get shorter: the sign changes with that of its first element (``first``),
+    and where all others (``rest``) are zero, it stays as it is. How much farther than the matrix they move is bounded
+    by the condition number, to first order (Sun 1991).
+    """
+    k = min(a.shape[-2:])
+    s = np.linalg.svd(a[..., :k], compute_uv=False)
+    size, tau = np.abs(np.diagonal(r, axis1=-2, axis2=-1)), np.linalg.qr(a, "raw")[1].real
+    first, rest = size * np.abs(1 - tau), size * np.sqrt(np.abs(tau * (2 - tau)))
+    if k == a.shape[-2] and a.dtype.kind != "c":  # a single number is not reflected
+        rest[..., -1] = np.inf
+    longest, least = np.max(s, -1, initial=0), np.min(s, -1, initial=np.inf)
+    turn = np.min(nearest(first, rest), -1, initial=np.inf) / (1 + 2 * longest / least)
+    return as_matrix(np.fmin(turn, least) / moved(a))
+
+
+@primitive(a=_qr_vjp, kink=lambda a, out: _to_other_factors(a, out[1]))
 def qr(a: Any, *, mode: str = "reduced") -> Any:
     """Orthonormal columns times an upper triangle, for a matrix whose first columns are independent."""
     return np.linalg.qr(a, mode)
@@ -98,6 +122,7 @@ def _apart(d: Any, values: Any) -> Any:
     x=lambda g, d, values: over(g, d, values),
     d=lambda g, d, values, out: -over(g * out, d, values),
     values=None,
+    kink=lambda d: np.abs(d),
 )
 def over(x: Any, d: Any, values: Any) -> Any:
     """``x / d``, and 0 where ``d``, a difference or a sum of ``values``, is zero but for rounding errors.
@@ -169,7 +194,7 @@ def _eigh_vjp(g: Any, out: Any) -> Any:
     return conj(left @ adjoint(u))
 
 
-@primitive(np.linalg.eigh, a=_eigh_vjp)
+@primitive(np.linalg.eigh, a=_eigh_vjp, kink=lambda a, out: as_matrix(least_gap(out[0]) / moved(a)))
 def eigh(a: Any, *, UPLO: str = "L") -> Any:
     """Eigenvalues and eigenvectors of a Hermitian matrix."""
     return np.linalg.eigh(a, UPLO)
@@ -197,7 +222,12 @@ def _eig_vjp(g: Any, out: Any) -> Any:
     return conj(np.linalg.solve(vh, inner))
 
 
-@primitive(np.linalg.eig, a=_eig_vjp)
+def _to_multiple_eigenvalue(a: Any, w: Any, v: Any) -> Any:
+    """Bauer and Fike (1960): eigenvalues move by up to the condition number of the vectors, times the matrix's norm."""
+    return as_matrix(least_gap(w) / np.linalg.cond(v)) / moved(a) if w.size else np.inf
+
+
+@primitive(np.linalg.eig, a=_eig_vjp, kink=lambda a, out: _to_multiple_eigenvalue(a, *out))
 def eig(a: Any) -> Any:
     """Eigenvalues and eigenvectors of a matrix that has a basis of these."""
     return np.linalg.eig(a)
@@ -239,7 +269,7 @@ def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
     return conj(found)
 
 
-@primitive(a=_svd_vjp)
+@primitive(a=_svd_vjp, kink=lambda a, out: np.fmin(as_matrix(least_gap(out[1]) / moved(a)), to_singular(a)))
 def svd(a: Any, *, full_matrices: bool = True) -> Any:
     """Singular value decomposition."""
     return np.linalg.svd(a, full_matrices)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
+from tinygrad_np.rules.kinks import neighbours
 
 
 class _Placeholder(Enum):
@@ -127,9 +128,14 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     return scatter_add(counted, x, index=(ARRAY,), shape=(n,))
 
 
-@primitive(ar=None)
+@primitive(ar=None, kink=lambda ar, axis: neighbours(_leading(ar, axis), 0))
 def _unique(ar: Any, *, part: int, axis: int | None, equal_nan: bool) -> Any:
     return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[part]
+
+
+def _leading(ar: Any, axis: int | None) -> Any:
+    """What the order of slices depends on first: the first element of each."""
+    return np.ravel(ar) if axis is None else np.moveaxis(ar, axis, 0).reshape((ar.shape[axis], -1))[:, 0]
 
 
 @composite(np.unique)

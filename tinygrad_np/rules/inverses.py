@@ -9,12 +9,13 @@ import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
+from tinygrad_np.rules.kinks import to_other_rank, to_singular
 from tinygrad_np.rules.linalg import adjoint, conj, cross_of_three, hermitian_part
 from tinygrad_np.rules.reductions import products_of_others
 from tinygrad_np.rules.tools import known
 
 # --- inverses and linear systems ----------------------------------------------------------------------------------
-inv = primitive(np.linalg.inv, a=lambda g, out: -(out.mT @ g @ out.mT))(np.linalg.inv)
+inv = primitive(np.linalg.inv, a=lambda g, out: -(out.mT @ g @ out.mT), kink=lambda a: to_singular(a))(np.linalg.inv)
 
 
 def _solve_transposed(a: Any, g: Any, vector: bool) -> Any:
@@ -30,6 +31,7 @@ def _solve_vjp_a(g: Any, a: Any, out: Any, vector: bool) -> Any:
     np.linalg.solve,
     a=lambda g, a, out, b_shape: _solve_vjp_a(g, a, out, len(b_shape) == 1),
     b=lambda g, a, b_shape: _solve_transposed(a, g, len(b_shape) == 1),
+    kink=lambda a: to_singular(a),
 )
 def solve(a: Any, b: Any) -> Any:
     """Solve ``a @ x = b``; one-dimensional ``b`` is a vector, any other a stack of matrices."""
@@ -41,6 +43,10 @@ def _product(x: Any, y: Any, z: Any) -> Any:
     return (x @ y) @ z if x.shape[-2] < x.shape[-1] else x @ (y @ z)
 
 
+def _cutoff(rcond: Any, rtol: Any) -> Any:
+    return (1e-15 if rtol is np._NoValue else rtol) if rcond is None else rcond
+
+
 def _pinv_vjp(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Golub and Pereyra (1973), eq. 4.12; ``h`` is the adjoint of the paper's cotangent, and has the shape of ``a``."""
     h, p, ph = g.mT, out, adjoint(out)
@@ -49,7 +55,11 @@ def _pinv_vjp(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     return conj(hermitian_part(found) if hermitian else found)
 
 
-@primitive(np.linalg.pinv, a=_pinv_vjp)
+@primitive(
+    np.linalg.pinv,
+    a=_pinv_vjp,
+    kink=lambda a, rcond, hermitian, rtol: to_other_rank(a, _cutoff(rcond, rtol), 0.0, hermitian),
+)
 def pinv(a: Any, *, rcond: Any = None, hermitian: bool = False, rtol: Any = np._NoValue) -> Any:
     """Pseudo-inverse. The derivative is that among matrices of the same rank: across ranks it jumps."""
     return np.linalg.pinv(a, rcond=rcond, hermitian=hermitian, rtol=rtol)
@@ -90,9 +100,12 @@ def _pinv_for(a: Any, rcond: Any) -> Any:
     return np.linalg.pinv(a, rcond if rcond >= 0 else float(np.finfo(np.float64).eps))
 
 
-@primitive(np.linalg.lstsq, a=_lstsq_vjp_a, b=_lstsq_vjp_b)
+@primitive(np.linalg.lstsq, a=_lstsq_vjp_a, b=_lstsq_vjp_b, kink=lambda a, rcond: to_other_rank(a, rcond))
 def lstsq(a: Any, b: Any, *, rcond: Any = None) -> Any:
-    """Least squares: solution, squared residuals, rank, singular values. For the rank, see :func:`pinv`."""
+    """Least squares: solution, squared residuals, rank, singular values. For the rank, see :func:`pinv`.
+
+    The kink is that of the solution: singular values by themselves have others, where two of them coincide.
+    """
     return np.linalg.lstsq(a, b, rcond)
 
 
@@ -202,7 +215,11 @@ def _third_by_minors(g: Any, h: Any, a: Any) -> Any:
     return phase[..., None, None] * (np.conj(u) @ found @ np.conj(vh))
 
 
-@primitive(h=lambda g, a: second_cofactor(g, a), a=lambda g, h, a: _third_cofactor(g, h, a))
+@primitive(
+    h=lambda g, a: second_cofactor(g, a),
+    a=lambda g, h, a: _third_cofactor(g, h, a),
+    kink=lambda a: to_singular(a),
+)
 def second_cofactor(h: Any, a: Any) -> Any:
     """The derivative of ``sum(h * cofactor(a))``; symmetric in ``h``, as second derivatives are.
 
@@ -234,7 +251,7 @@ def _slogdet_vjp(g: Any, a: Any, out: Any) -> Any:
     return quotient(by_log, regular)[..., None, None] * np.linalg.inv(regular_ones(a, regular)).mT
 
 
-@primitive(np.linalg.slogdet, a=_slogdet_vjp)
+@primitive(np.linalg.slogdet, a=_slogdet_vjp, kink=lambda a: to_singular(a))
 def slogdet(a: Any) -> Any:
     """Sign and logarithm of the absolute value of the determinant."""
     return np.linalg.slogdet(a)

@@ -132,10 +132,25 @@ def poly(seq_of_zeros: Any) -> Any:
 
 @primitive(
     p=lambda g, p, out: np.matmul(-quotient(g, np.polyval(_derivative(p), out)), _powers(out, len(p))),
+    kink=lambda p, out: _to_multiple_root(p, out),
 )
 def roots(p: Any) -> Any:
     """Zeros. By the implicit function theorem, ``d root / d p[k] = -root**(n-k) / p'(root)``, if it is a simple one."""
     return np.roots(p)
+
+
+def _to_multiple_root(p: Any, out: Any) -> Any:
+    """By Rouché's theorem, a circle around one root still has one in it while what is added there is less than ``p``.
+
+    The circles go half of the way to the next root.
+    """
+    if out.size < p.size - 1:  # leading zeros: there are more roots at once
+        return 0.0
+    away = np.abs(out[:, None] - out)
+    radius = np.min(np.where(np.eye(out.size, dtype=bool), 2 + 2 * np.abs(out), away), -1, initial=np.inf) / 2
+    others = np.where(np.eye(out.size, dtype=bool), radius[:, None], away - radius[:, None])
+    there = np.abs(p[0]) * np.prod(others, -1)
+    return np.min(there / np.sum((np.abs(out) + radius)[:, None] ** np.arange(p.size), -1), initial=np.inf)
 
 
 @composite(np.roots)

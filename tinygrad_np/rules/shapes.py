@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, nondifferentiable, primitive
+from tinygrad_np.rules.kinks import fixed, from_zero, to_whole
 from tinygrad_np.rules.tools import cut
 
 
-@primitive(a=lambda g: g)
+@primitive(a=lambda g: g, kink=lambda a, dtype: _to_another_number(a, np.dtype(dtype)))
 def astype(a: Any, *, dtype: Any) -> Any:
     """Cast. The engine casts the cotangent back, as it does for every operation."""
     return a.astype(dtype)
+
+
+def _to_another_number(a: Any, dtype: np.dtype[Any]) -> Any:
+    """Casts to integers jump."""
+    return from_zero(a) if dtype.kind == "b" else to_whole(a) if dtype.kind in "iu" and not fixed(a) else np.inf
 
 
 @primitive(a=lambda g: g)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_np.primitives import composite, nondifferentiable, primitive
 from tinygrad_np.rules.indexing import unique
+from tinygrad_np.rules.kinks import between, from_zero, nearest, neighbours, overtaken
 from tinygrad_np.rules.selection import add_along_axis, take_along_axis
 from tinygrad_np.rules.tools import cut
 
@@ -38,13 +39,13 @@ def _put_back(g: Any, a: Any, axis: int) -> Any:
     return add_along_axis(g, _order(a, axis=axis), axis=axis, shape=a.shape, distinct=True)
 
 
-@primitive(a=lambda g, a, axis: _put_back(g, a, axis))
+@primitive(a=lambda g, a, axis: _put_back(g, a, axis), kink=lambda a, axis: neighbours(a, axis))
 def sort(a: Any, *, axis: int = -1, kind: Any = None, stable: Any = None) -> Any:
     """Sort along an axis."""
     return np.sort(a, axis, kind, stable=stable)
 
 
-@primitive(a=_partition_vjp)
+@primitive(a=_partition_vjp, kink=lambda a, axis: neighbours(a, axis))
 def partition(a: Any, *, kth: Any, axis: int = -1, kind: str = "introselect") -> Any:
     """Sort so far that the elements ``kth`` are in their places."""
     return np.partition(a, kth, axis, kind)
@@ -69,14 +70,23 @@ def sort_complex(a: Any) -> Any:
     return sort(a, axis=-1).astype(narrow)
 
 
-nondifferentiable(np.argsort, np.argpartition, np.lexsort, np.searchsorted, np.digitize)
-nondifferentiable(np.nanargmax, np.nanargmin, np.argwhere)
+nondifferentiable(np.argsort, np.argpartition, kink=lambda a, axis: neighbours(a, axis))
+nondifferentiable(np.lexsort, kink=lambda keys, axis: nearest(np.inf, *(neighbours(key, axis) for key in keys)))
+nondifferentiable(np.searchsorted, kink=lambda a, v: between(a, v))
+nondifferentiable(np.digitize, kink=lambda x, bins: nearest(between(x, bins), neighbours(bins, 0)))
+nondifferentiable(np.nanargmax, kink=lambda a, axis: overtaken(np.where(np.isnan(a), -np.inf, a), axis))
+nondifferentiable(np.nanargmin, kink=lambda a, axis: overtaken(np.where(np.isnan(a), -np.inf, -a), axis))
+nondifferentiable(np.argwhere, kink=lambda a: from_zero(a))
 
 
 # --- sets
-@primitive(ar1=None, ar2=None)
+@primitive(ar1=None, ar2=None, kink=lambda ar1, ar2: _to_another_order(ar1, ar2))
 def _common(ar1: Any, ar2: Any, *, assume_unique: bool) -> Any:
     return np.intersect1d(ar1, ar2, assume_unique, True)[1:]
+
+
+def _to_another_order(ar1: Any, ar2: Any) -> Any:
+    return nearest(between(ar1, ar2), neighbours(np.ravel(ar1), 0), neighbours(np.ravel(ar2), 0))
 
 
 def _array_api_unique(function: Any, **wanted: bool) -> None:
@@ -128,4 +138,4 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     return np.take(both, np.flatnonzero(np.concatenate([end, other]) & np.concatenate([other, end])))
 
 
-nondifferentiable(np.isin)
+nondifferentiable(np.isin, kink=lambda element, test_elements: between(element, test_elements))
