@@ -14,17 +14,12 @@ from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from typing import Any
 
-import cases_creation  # noqa: F401 - importing these enters their rows
-import cases_fft  # noqa: F401
-import cases_linalg  # noqa: F401
-import cases_numpy  # noqa: F401
-import cases_special  # noqa: F401
 import numpy as np
 import pytest
-from cases import CASES, Case
-from cases_kinks import FURTHER, NEAREST
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from kinks import FURTHER, NEAREST
+from rows import CASES, Case
 
 from tinygrad_np import Tensor, primitive
 from tinygrad_np.observe import Step, observe
