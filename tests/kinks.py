@@ -97,6 +97,10 @@ NEAREST: list[tuple[Any, list[Any], list[Any], float]] = [
     (np.any, [[0.0, 0.3]], [[0.0, 0.0]], 1),
     (np.max, [[1.0, 3.0, 2.4]], [[1.0, 2.7, 2.7]], 1),
     (np.argmin, [[1.0, 3.0, 1.4]], [[1.2, 3.0, 1.2]], 1),
+    (np.nanmax, [[1.0, np.nan, 3.0, 2.4]], [[1.0, np.nan, 2.7, 2.7]], 1),
+    (np.nanmin, [[1.0, np.nan, 3.0, 1.4]], [[1.2, np.nan, 3.0, 1.2]], 1),
+    (np.nanargmax, [[1.0, np.nan, 3.0, 2.4]], [[1.0, np.nan, 2.7, 2.7]], 1),
+    (np.isin, [[0.2, 3.0], [1.0, 0.5]], [[0.35, 3.0], [1.0, 0.35]], 1),
     (np.sort, [[1.0, 3.0, 2.4]], [[1.0, 2.7, 2.7]], 1),
     (np.median, [[1.0, 3.0, 2.4]], [[1.0, 2.7, 2.7]], 1),
     (np.maximum.accumulate, [[3.0, 1.0, 2.6]], [[2.8, 1.0, 2.8]], 1),
@@ -106,6 +110,7 @@ NEAREST: list[tuple[Any, list[Any], list[Any], float]] = [
     (np.linalg.norm, [[0.3, -0.4]], [[0.0, 0.0]], 1),
     # matrices
     (np.linalg.inv, [MATRIX], [without_least(MATRIX)], 3),
+    (np.linalg.solve, [MATRIX, MATRIX[0]], [without_least(MATRIX), MATRIX[0]], 3),
     (np.linalg.slogdet, [MATRIX], [without_least(MATRIX)], 3),
     (np.linalg.svdvals, [NEARLY_SINGULAR], [without_least(NEARLY_SINGULAR)], 2),
     (np.linalg.cholesky, [DEFINITE], [DEFINITE - SLOPE * np.outer(AWAY, AWAY)], 2),
@@ -118,6 +123,7 @@ if sc:
     NEAREST += [
         (sc.gamma, [-1.7], [-2.0], 1),
         (sc.erfinv, [0.9], [1.0], 1),
+        (lambda x: sc.hyp2f1(1.0, 1.0, 2.0, x), [0.7], [1.0], 1),
         (sc.tandg, [80.0], [90.0], 1),
         (sc.wrightomega, [-3.0 + 3.0j], [-3.0 + np.pi * 1j], 1),
     ]
