@@ -68,7 +68,7 @@ def scatter_add(a: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int,
     places = _join(index, indices)
     if not _can_repeat(indices):
         out[places] = a
-    elif _is_plain(a, index, indices) and a.size > 2000 and len(shape) > 1:
+    elif a.size > 2000 and len(shape) > 1 and _is_plain(a, index, indices):
         flat = _flat_places(shape, indices)
         np.add.at(out.reshape(-1), flat.reshape(-1), np.broadcast_to(a, flat.shape).reshape(-1))
     else:
