@@ -64,7 +64,7 @@ def getitem(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
 )
 def scatter_add(a: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Add ``a`` into zeros of ``shape`` at ``index``; an element that is named twice gets both."""
-    out = np.zeros_like(a, shape=shape)
+    out = np.zeros_like(a, order="C", shape=shape)
     places = _join(index, indices)
     if not _can_repeat(indices):
         out[places] = a
