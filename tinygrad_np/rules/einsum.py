@@ -46,9 +46,9 @@ def einsum(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
 
 def _as_matrix_product(x: Any, y: Any, subscripts: str) -> Any:
     """The same by BLAS, which is several times as fast; ``None`` where it would not pay."""
-    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray) and {x.dtype.char, y.dtype.char} <= set("fdFD")):
+    if max(x.size, y.size) < 400 or not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
         return None
-    if max(x.size, y.size) < 400:
+    if not {x.dtype.char, y.dtype.char} <= set("fdFD"):
         return None
     inputs, output = subscripts.split("->")
     first, second = inputs.split(",")

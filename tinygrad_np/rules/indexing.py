@@ -65,11 +65,11 @@ def getitem(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
 )
 def scatter_add(a: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Add ``a`` into zeros of ``shape`` at ``index``; an element that is named twice gets both."""
-    out = np.zeros_like(a, shape=shape)
+    out = np.zeros_like(a, order="C", shape=shape)
     places = _join(index, indices)
     if not _can_repeat(indices):
         out[places] = a
-    elif _is_plain(a, index, indices) and a.size > 2000 and len(shape) > 1:
+    elif a.size > 2000 and len(shape) > 1 and _is_plain(a, index, indices):
         flat = _flat_places(shape, indices)
         np.add.at(out.reshape(-1), flat.reshape(-1), np.broadcast_to(a, flat.shape).reshape(-1))
     else:
