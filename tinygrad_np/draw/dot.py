@@ -41,11 +41,15 @@ def to_dot(picture: Outline, direction: Direction = "TB", dpi: int | None = None
     return "\n".join(["digraph computation {", *head, *boxes, *arrows, "}", ""])
 
 
+_MARK = ['fillcolor="#ffd3cf"', 'color="#c0182b"', "penwidth=3"]
+
+
 def _box(number: int, box: Box) -> str:
+    looks = _MARK if box.marked else _STYLES[box.kind]
     if not box.lines:
-        return _statement(f"n{number}", [f'label="{_escaped(box.title)}"', *_STYLES[box.kind]])
+        return _statement(f"n{number}", [f'label="{_escaped(box.title)}"', *looks])
     below = "".join(f'<br/><font point-size="10.5" color="{_GREY}">{_escaped(line)}</font>' for line in box.lines)
-    return _statement(f"n{number}", [f"label=<<b>{_escaped(box.title)}</b>{below}>", *_STYLES[box.kind]])
+    return _statement(f"n{number}", [f"label=<<b>{_escaped(box.title)}</b>{below}>", *looks])
 
 
 def _arrow(arrow: Arrow, tail: Kind, head: Kind) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,7 @@ def draw(
     names: Mapping[str, Tensor | Node] | None = None,
     direction: Direction = "TB",
     max_nodes: int = 200,
+    mark: Iterable[Tensor | Node] = (),
 ) -> Drawing:
     """Draw how ``result`` was computed.
 
@@ -142,6 +143,8 @@ def draw(
     max_nodes : int
         The operations computed last are drawn, with their operands, up to this many boxes; all that is older
         is folded into one box that says how much it stands for.
+    mark : iterable of Tensor or Node
+        Operations to point at, in red.
 
     Returns
     -------
@@ -164,7 +167,8 @@ def draw(
     if max_nodes < 1:
         raise ValueError(f"max_nodes is at least 1, not {max_nodes}")
     called = {_node(tensor, f"names[{name!r}]"): name for name, tensor in (names or {}).items()}
-    return Drawing(outline(_node(result, "result"), called, max_nodes), direction)
+    marked = {_node(tensor, "mark") for tensor in mark}
+    return Drawing(outline(_node(result, "result"), called, max_nodes, marked), direction)
 
 
 def _node(tensor: Any, what: str) -> Node:

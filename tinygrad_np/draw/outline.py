@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,6 +37,8 @@ class Box:
     shape : tuple of int or None
     dtype : str or None
         Of its value; ``None`` for Python's scalars, and where several things are folded into one.
+    marked : bool
+        Somebody points at it.
     """
 
     kind: Kind
@@ -45,6 +47,7 @@ class Box:
     operation: str | None = None
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Outline:
     arrows: tuple[Arrow, ...]
 
 
-def outline(root: Node, names: Mapping[Node, str], max_nodes: int) -> Outline:
+def outline(root: Node, names: Mapping[Node, str], max_nodes: int, marked: Set[Node] = frozenset()) -> Outline:
     """Return the boxes and arrows of the graph that ``root`` depends on.
 
     Operations come in the order in which they were computed, each right after those of its operands that are
@@ -79,6 +82,8 @@ def outline(root: Node, names: Mapping[Node, str], max_nodes: int) -> Outline:
     max_nodes : int
         How many boxes there may be. The operations computed last are shown, with their operands; all that is
         older is folded into one more box, number 0, which says what it stands for.
+    marked : set of Node
+        What to point at.
     """
     nodes = walk(root)
     shown = _newest(nodes, max_nodes)
@@ -99,7 +104,7 @@ def outline(root: Node, names: Mapping[Node, str], max_nodes: int) -> Outline:
             elif parent in shown:
                 inflow.append((numbers[parent], _label(parent, role)))
         numbers[node] = len(boxes)
-        boxes.append(_step(node, node is root, names))
+        boxes.append(_step(node, node is root, names, node in marked))
         arrows += [Arrow(tail, numbers[node], label) for tail, label in inflow]
         if unseen := [parent for parent in node.parents if isinstance(parent, Node) and parent not in shown]:
             label = _shape(unseen[0]) if len(unseen) == 1 else f"{len(unseen)} operands"
@@ -135,7 +140,7 @@ def _newest(nodes: list[Node], max_nodes: int) -> set[Node]:
     return shown
 
 
-def _step(node: Node, is_result: bool, names: Mapping[Node, str]) -> Box:
+def _step(node: Node, is_result: bool, names: Mapping[Node, str], marked: bool) -> Box:
     """The box of an operation."""
     assert node.primitive is not None
     operation, name = node.primitive.name, names.get(node, node.name)
@@ -146,7 +151,7 @@ def _step(node: Node, is_result: bool, names: Mapping[Node, str]) -> Box:
     if is_result or operands - {node.dtype}:  # elsewhere the dtype is that of the operands: it goes without saying
         lines[-1] += f" {node.dtype}"
     kind: Kind = "result" if is_result else "operation"
-    return Box(kind, name or operation, tuple(lines), operation, node.shape, str(node.dtype))
+    return Box(kind, name or operation, tuple(lines), operation, node.shape, str(node.dtype), marked)
 
 
 def _leaf(leaf: Any, role: str, names: Mapping[Node, str]) -> Box:

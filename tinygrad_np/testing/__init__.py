@@ -1,5 +1,11 @@
-"""Tests of derivatives, for operations of your own as for those of this library."""
+"""Tests of gradients, for functions of your own as for those of this library."""
 
+from tinygrad_np.testing.functions import Differentiable, autograd, engine, jax, pytorch, with_gradient
+from tinygrad_np.testing.gradients import check_gradients
 from tinygrad_np.testing.operations import check_primitive
+from tinygrad_np.testing.report import Disagreement, GradientError, KinkError, Report, unpacked
 
-__all__ = ["check_primitive"]
+__all__ = [
+    "Differentiable", "Disagreement", "GradientError", "KinkError", "Report", "autograd", "check_gradients",
+    "check_primitive", "engine", "jax", "pytorch", "unpacked", "with_gradient",
+]  # fmt: skip
