@@ -70,7 +70,7 @@ def torch_function(fault: Fault, rule: Rule, inputs: Sequence[np.ndarray]) -> Ca
             g = tuple(c.resolve_conj().numpy() for c in cotangents)
             gradients = rule(g if len(g) > 1 else g[0], *ctx.arrays)
             differentiated = [d for d, x in zip(gradients, inputs, strict=True) if is_differentiable(x)]
-            return tuple(None if d is None else torch.tensor(np.asarray(d)) for d in differentiated)
+            return tuple(None if d is None else torch.tensor(np.array(d)) for d in differentiated)
 
     Function.__name__ = fault.name
     return Function.apply
