@@ -202,13 +202,14 @@ class Check:
         """Some oracles disagree with the differences: rule out what else it may be, then say so."""
         jump = line.jump(THOROUGH)
         off = max(abs(o.slope - float(truth.value)) for o in wrong)
-        if abs(jump.value) > 30 * jump.error and off <= 0.55 * abs(jump.value) + 4 * truth.error:
+        kink = bool(abs(jump.value) > 30 * jump.error + 1e-6 * max(o.size for o in wrong))
+        if kink and off <= 0.55 * abs(jump.value) + 4 * truth.error:
             raise AtKink("the slope jumps (there is a kink)", line)
-        if np.isfinite(off):
-            blurred = self.blurred()
-            wrong = [o for o in wrong if abs(o.slope - truth.value) > 30 * truth.error + o.rounding + 16 * blurred]
+        if off <= 1e-5 * max(o.size for o in wrong):  # is it conditioning?
+            blurred = 16 * self.blurred()
+            wrong = [o for o in wrong if abs(o.slope - truth.value) > 30 * truth.error + o.rounding + blurred]
         if wrong:
-            self.denounce(wrong, line, truth)
+            self.denounce(wrong, line, truth, kink)
 
     def blurred(self) -> float:
         """How much the promised slope moves when all inputs move by rounding: a gradient may be ill-conditioned."""
@@ -385,6 +386,7 @@ class Check:
         check = Check(second, self.title, self.rng, self.at_kinks, "second derivative")
         check.report.reproduce, check.report.margin = self.report.reproduce, self.report.margin
         try:
+            properties.forward_mode(self)
             check.first_derivative()
             self.report.order = check.third_order(self, count) or self.report.order
         except (GradientError, AtKink):

@@ -19,7 +19,7 @@ from tinygrad_np.testing.calls import Call
 from tinygrad_np.testing.elements import LIMIT, Elements, expected_gradient
 from tinygrad_np.testing.report import Mistake, short
 from tinygrad_np.testing.shares import without_an_edge
-from tinygrad_np.testing.slopes import COARSE, Line, differences, flat
+from tinygrad_np.testing.slopes import COARSE, THOROUGH, Line, differences, flat, scales
 
 __all__ = ["MISTAKES", "Evidence", "Kind", "diagnose", "diagnose_shape"]
 
@@ -128,8 +128,16 @@ def singular_point(e: Evidence, suspects: list[int]) -> Mistake | None:
 
 
 def tie(e: Evidence, suspects: list[int]) -> Mistake | None:
+    """The slope jumps where the gradient is wrong."""
     if not e.kink:
         return None
+    for i in suspects:
+        for place in np.argwhere(e.expected[i].wrong(e.found[i]))[:8]:
+            along = [np.zeros_like(x) for x in e.point]
+            along[i][tuple(place)] = scales(e.point[i])[tuple(place)]
+            jump = Line(e.call.value, e.point, along, flat(e.cotangents), e.outs).jump(THOROUGH)
+            if not abs(jump.value) > 30 * jump.error:
+                return None
     return Mistake(
         "tie",
         "this is a kink (equal elements, an edge), and the gradient is none of the slopes around, nor a mixture of them: "
@@ -253,6 +261,19 @@ def missing_accumulation(e: Evidence, suspects: list[int]) -> Mistake | None:
     return Mistake("missing accumulation", text) if checked else None
 
 
+def only_the_diagonal(e: Evidence, suspects: list[int]) -> Mistake | None:
+    """The derivative of each element of the result by its own element of the input, and by no other."""
+    for i in suspects:
+        x = e.point[i]
+        if len(e.outs) != 1 or e.outs[0].shape != x.shape or x.dtype.kind == "c" or e.outs[0].dtype.kind == "c":
+            return None
+        own = [differences(e.call.value, e.point, i, index, None, e.outs).value[k]
+               for k, index in enumerate(np.ndindex(x.shape))]  # fmt: skip
+        if not e.explains(i, e.cotangents[0] * np.reshape(own, x.shape)):
+            return None
+    return Mistake("missing term", "only the diagonal of the Jacobian is there, as if the function was elementwise")
+
+
 def missing_edge(e: Evidence, suspects: list[int]) -> Mistake | None:
     """The backward pass without one edge of the graph."""
     for cut in without_an_edge(e.call, e.point, e.cotangents):
@@ -261,7 +282,19 @@ def missing_edge(e: Evidence, suspects: list[int]) -> Mistake | None:
                 text = f"it is used several times, and the share through {cut.text} is missing"
                 return Mistake("missing accumulation", text)
             return Mistake("missing term", f"the share that goes through {cut.text} is missing")
+        if all(_turned(e.found[i] - cut.gradients[i], e.expected[i].value - cut.gradients[i]) for i in suspects):
+            return Mistake("wrong axis", f"in the share that goes through {cut.text}, a row stands for a column: keepdims?")
     return None
+
+
+def _turned(found: Array, right: Array) -> bool:
+    """Whether ``found[i, j] / right[i, j] = v[j] / v[i]``: a vector was laid along the wrong axis."""
+    if right.ndim != 2 or right.shape[0] != right.shape[1] or right.shape[0] < 2:
+        return False
+    with np.errstate(all="ignore"):
+        ratio = found / right
+        guess = ratio[:1] / ratio[:1].T
+    return bool(np.all(np.abs(ratio - guess) <= 1e-5 * np.abs(guess)))
 
 
 def _is_partial_sum(found: float, shares: Array) -> bool:
@@ -402,10 +435,10 @@ def _is_proportional(missing: Array, array: Array) -> bool:
 
 HYPOTHESES: list[Callable[[Evidence, list[int]], Mistake | None]] = [
     singular_point, tie, input_ignored, result_ignored, swapped_arguments, constant_ratio, conjugate, transposed,
-    missing_accumulation, missing_factor, missing_edge, input_taken_for_one, wrong_axis, not_symmetric, no_dependence,
+    missing_accumulation, missing_factor, only_the_diagonal, missing_edge, input_taken_for_one, wrong_axis, not_symmetric, no_dependence,
     permuted, missing_term,
 ]  # fmt: skip
-_NEEDS_EXPERIMENTS = {result_ignored, missing_accumulation, input_taken_for_one}
+_NEEDS_EXPERIMENTS = {result_ignored, missing_accumulation, only_the_diagonal, input_taken_for_one}
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from tinygrad_np.tree import flatten
 if TYPE_CHECKING:
     from tinygrad_np.testing.check import Check
 
-__all__ = ["homogeneous", "precise", "thorough"]
+__all__ = ["forward_mode", "homogeneous", "precise", "thorough"]
 
 _SINGLE = {"f": np.float32, "c": np.complex64}
 
@@ -51,7 +51,6 @@ def thorough(check: Check) -> None:
     _additive(check)
     _repeatable(check)
     if isinstance(check.call.function, engine):
-        _forward_mode(check)
         _accumulates(check)
         if not check.low:
             _single_precision(check)
@@ -128,9 +127,11 @@ def _repeatable(check: Check) -> None:
         check.fail(f"{check.title} returns another value at each call", NOT_DETERMINISTIC)
 
 
-def _forward_mode(check: Check) -> None:
+def forward_mode(check: Check) -> None:
+    """Forward mode, which is the derivative of reverse mode by the cotangent, promises the same slope."""
+
     def function(*variables: Any) -> list[Any]:
-        return [out for out in flatten(check.call.function.call(*check.call.arguments_at(variables)))[0]]
+        return flatten(check.call.function.call(*check.call.arguments_at(variables)))[0]
 
     _, products = jvp(function, tuple(check.point), tuple(check.along))
     forward = float(check.weights @ flat([p._data for p in products]))
@@ -146,7 +147,7 @@ def _forward_mode(check: Check) -> None:
 
 def _accumulates(check: Check) -> None:
     leaves = [wrap(x, leaf(x, True)) for x in check.at]
-    outs = [out for out in flatten(check.call.function.call(*check.call.arguments_at(leaves)))[0]]
+    outs = flatten(check.call.function.call(*check.call.arguments_at(leaves)))[0]
     for _ in range(2):
         for out, c in zip(outs, check.cotangents, strict=True):
             if out.requires_grad:
