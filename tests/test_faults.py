@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_np import vjp
+from tinygrad_np.testing import GradientError, check_gradients
 
 every = pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 seeds = st.integers(0, 2**32 - 1)
@@ -101,3 +102,20 @@ def test_the_engine_agrees(fault, data, seed):
     assert furthest(found, right) <= (1e-5 if inputs[0].dtype == np.float32 else 1e-10) * max(
         size(right), 1e-5 * size([g])
     )
+
+
+@every
+@given(data=st.data(), seed=seeds, mode=st.sampled_from(["fast", "full"]))
+def test_no_right_gradient_is_called_wrong(fault, data, seed, mode):
+    inputs = data.draw(fault.inputs)
+    report = check_gradients((fault.value, fault.right), *inputs, mode=mode, rng=seed)
+    assert report.passed
+
+
+@every
+@given(data=st.data(), seed=seeds, mode=st.sampled_from(["fast", "full"]))
+def test_every_wrong_gradient_is_caught_and_classified(fault, data, seed, mode):
+    inputs = data.draw(fault.inputs)
+    with pytest.raises(GradientError) as error:
+        check_gradients((fault.value, fault.wrong), *inputs, mode=mode, rng=seed)
+    assert error.value.report.mistake == fault.mistake

@@ -68,7 +68,7 @@ class biases_share_one_sum:
         return g, np.sum(g, axis=0)
 
 
-@fault("BobMcDear/attorch#17", "unknown", drawn(lambda rng, n: normal(rng, n, n), n=(2, 4)))
+@fault("BobMcDear/attorch#17", "wrong axis", drawn(lambda rng, n: normal(rng, n, n), n=(2, 4)))
 class correction_of_the_wrong_row:
     """RMS normalization: without a trailing axis, the mean of each row is applied to a column."""
 

@@ -86,7 +86,7 @@ def rms(x):
 
 
 @fault("karpathy/llm.c#763", "missing factor", drawn(
-    lambda rng, n, m: (normal(rng, n, m), signed(rng, m)), n=(1, 3), m=(2, 4)
+    lambda rng, n, m: (normal(rng, n, m), signed(rng, m)), n=(1, 3), m=(3, 5)
 ))  # fmt: skip
 class rms_norm_without_its_weight:
     """The gradient that goes to the input is not multiplied by the weight on its way."""

@@ -117,7 +117,8 @@ def autograd_function(fault: Fault, rule: Rule, inputs: Sequence[np.ndarray]) ->
 
     def vjps(argnums: Any, out: Any, variables: Any, _: Any) -> Any:
         def pull(g: Any) -> Any:  # its cotangents, too, are dL/dx - i dL/dy
-            gradients = _filled(rule(np.conj(np.array(g)), *_arguments(inputs, variables)), inputs)
+            g = np.conj(g) if np.iscomplexobj(g) else np.asarray(g)
+            gradients = _filled(rule(g, *_arguments(inputs, variables)), inputs)
             return [np.conj(gradients[i]) for i in argnums]
 
         return pull
