@@ -237,9 +237,11 @@ def jvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...])
     create = trace.recorded_outside and (
         trace.create_graph or any(isinstance(v, Tensor) and v.requires_grad for v in directions)
     )
-    seeds = {
-        g.node: seed(g, v, "the tangent", create) for g, v in zip(pulled, directions, strict=True) if g.requires_grad
-    }
+    seeds: dict[Node, Any] = {}
+    for g, v in zip(pulled, directions, strict=True):
+        if g.requires_grad:  # one cotangent may have come to several arguments, as to both of x + y
+            tangent = seed(g, v, "the tangent", create)
+            seeds[g.node] = seeds[g.node] + tangent if g.node in seeds else tangent
     with enable_grad():
         found = backpropagate(seeds, [dummy.node for dummy in dummies], lift=lift if create else None)
     products = [_tensor(found[u.node]) if u.node in found else _zeros(u) for u in dummies]

@@ -117,8 +117,8 @@ where = define(np.where, condition=None,
 
 
 @composite(np.where)
-def _where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    return np.nonzero(condition) if x is None and y is None else where(condition, x, y)
+def _where(condition: Any, *x_and_y: Any) -> Any:
+    return where(condition, *x_and_y) if x_and_y else np.nonzero(condition)
 
 
 def slope_of_size(x: Any) -> Any:
@@ -168,8 +168,8 @@ def frexp(x: Any, /) -> Any:
 @primitive(
     np.clip,
     a=lambda g, a, a_min, a_max: g * ((a >= a_min) & (a <= a_max) & (a_min < a_max)),
-    a_min=lambda g, a, a_min, a_max: g * ((a < a_min) & (a_min <= a_max)),
-    a_max=lambda g, a, a_min, a_max: g * (np.maximum(a, a_min) > a_max),
+    a_min=lambda g, a, a_min, a_max: g * ((a < a_min) & (a_min < a_max)),
+    a_max=lambda g, a, a_min, a_max: g * ((a > a_max) | (a_min >= a_max)),
 )
 def clip(a: Any, a_min: Any, a_max: Any) -> Any:
     """Limit the values. At a limit itself the gradient passes, as in PyTorch."""

@@ -77,7 +77,7 @@ class Call:
     def linearize(self, at: Sequence[Any]) -> tuple[list[Array], Pull]:
         """Return these results, and the function from their cotangents to the gradients of :attr:`at`."""
         with np.errstate(all="ignore"):
-            value, pullback = linearized(self.function, self.arguments_at(at))
+            value, pullback = linearized(self.function, self.arguments_at(at), self.places)
         results = _results(value)
         places = [i for i, out in enumerate(results) if out.dtype.kind in "fc"]
 
@@ -117,7 +117,7 @@ def as_input(x: Any) -> Any:
 
 def double(x: Any) -> Any:
     """Return an array of floating-point or complex numbers in double precision."""
-    return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+    return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64, copy=False)
 
 
 def cotangents_like(outs: Sequence[Array], rng: np.random.Generator) -> list[Array]:
@@ -142,7 +142,7 @@ def _array(x: Any) -> Array:
 
 def _names(function: Any, count: int) -> list[str]:
     """What the function calls its inputs."""
-    named = getattr(function, "arguments", None)  # of a primitive
+    named = getattr(function, "names", None)
     inner = getattr(function, "function", function)
     named = named or getattr(table.get(inner, inner), "arguments", None)
     if named:
@@ -165,11 +165,11 @@ def _label(number: int, name: str, path: str) -> str:
 def _positions(wrt: Any, names: list[str], function: str) -> set[int]:
     if wrt is None:
         return set(range(len(names)))
-    found = set()
+    found: set[int] = set()
     for which in (wrt,) if isinstance(wrt, int | str) else wrt:
         if which not in names and not (isinstance(which, int) and -len(names) <= which < len(names)):
             raise ValueError(f"wrt={wrt!r}: {function} has the arguments {names}, and {which!r} is none of them")
-        found.add(names.index(which) if which in names else which % len(names))
+        found.add(names.index(which) if isinstance(which, str) else which % len(names))
     return found
 
 

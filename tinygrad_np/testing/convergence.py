@@ -40,7 +40,9 @@ class Remainder:
         return "at the floor of rounding" if self.order is None else f"h^{self.order:.1f}"
 
 
-def taylor_remainder(line: Line, slope: float, steps: Sequence[float], curvature: float = 0.0) -> Remainder:
+def taylor_remainder(
+    line: Line, slope: float, steps: Sequence[float], curvature: float = 0.0, uncertainty: float = 0.0
+) -> Remainder:
     """Measure the Taylor remainder of a weighted :class:`~tinygrad_np.testing.slopes.Line` over some steps.
 
     Parameters
@@ -49,6 +51,8 @@ def taylor_remainder(line: Line, slope: float, steps: Sequence[float], curvature
         With weights: its change is one number.
     slope, curvature : float
         The derivatives under test: ``phi(t) - phi(0) - t slope - t**2 curvature / 2``.
+    uncertainty : float
+        How far rounding may have moved the slope: what that explains is below the floor.
     steps : sequence of float
         From the longest to the shortest. The order is that of the six shortest steps above the floor: a wrong slope
         shows there.
@@ -66,10 +70,11 @@ def taylor_remainder(line: Line, slope: float, steps: Sequence[float], curvature
         tail = [float(line.change(side)) - side * slope - curvature * t * t / 2 for side in (t, -t)]
         # a wrong slope moves both sides apart, curvature moves them together: the mean size sees either
         size = (abs(tail[0]) + abs(tail[1])) / 2
-        if np.isfinite(size) and size > floor + 4 * np.finfo(float).eps * abs(t * slope):
+        if np.isfinite(size) and size > floor + 4 * t * (np.finfo(float).eps * abs(slope) + uncertainty):
             found.append((t, size))
     found = found[-6:]
     order = None
-    if len(found) > 1:
-        order = float(np.polyfit(*np.log([[t for t, _ in found], [size for _, size in found]]), 1)[0])
+    if len(found) > 1:  # the slope of the line through the logarithms
+        x, y = np.log(found).T
+        order = float((x - x.mean()) @ (y - y.mean()) / ((x - x.mean()) @ (x - x.mean())))
     return Remainder(order, tuple(t for t, _ in found), tuple(size for _, size in found), floor)

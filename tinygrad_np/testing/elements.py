@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.testing.calls import Call
-from tinygrad_np.testing.slopes import COARSE, Estimate, Line, differences, flat, random_direction
+from tinygrad_np.testing.slopes import COARSE, Line, differences, random_direction
 
-__all__ = ["Elements", "expected_gradient", "inner", "slope_of"]
+__all__ = ["Elements", "expected_gradient", "inner", "products"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 #: Of a larger argument, that many elements are looked at: the largest ones, and some at random.
@@ -18,9 +17,13 @@ LIMIT = 512
 
 
 class Elements:
-    """The expected gradient by one argument: ``value`` and ``error`` are NaN where nobody looked."""
+    """The expected gradient by one argument: ``value`` and ``error`` are NaN where nobody looked.
 
-    def __init__(self, like: Array) -> None:
+    ``floor`` is what rounding may leave of a zero.
+    """
+
+    def __init__(self, like: Array, floor: float) -> None:
+        self.floor = floor
         self.value = np.full(like.shape, np.nan, like.dtype)
         self.error = np.full(like.shape, np.nan)
 
@@ -30,7 +33,8 @@ class Elements:
         size = float(np.max(np.abs(self.value), where=known, initial=0))
         with np.errstate(all="ignore"):
             off = np.abs(found - self.value)
-            return np.asarray(known & ~(off <= 30 * self.error + 1e-8 * size))
+            zero = np.abs(self.value) <= 8 * self.error
+            return np.asarray(known & ~(off <= 30 * self.error + 1e-8 * size + np.where(zero, self.floor, 0)))
 
 
 def expected_gradient(
@@ -44,13 +48,14 @@ def expected_gradient(
     """Return the gradient of ``weights @ value`` by all elements; where there are too many of them, by some."""
     every = []
     for number, (x, g) in enumerate(zip(at, found, strict=True)):
-        elements = Elements(x)
-        places = np.arange(x.size)
+        elements = Elements(x, 1e3 * np.finfo(float).eps * float(np.max(np.abs(weights), initial=0)))
+        places: list[int] = np.flatnonzero(np.isfinite(x)).tolist()
         if x.size > LIMIT:
             order = np.argsort(np.abs(g.reshape(-1)))[::-1]
-            places = np.unique([*order[: LIMIT // 4], *rng.choice(x.size, LIMIT // 2, replace=False)])
+            some = {*order[: LIMIT // 4].tolist(), *rng.choice(x.size, LIMIT // 2, replace=False).tolist()}
+            places = sorted(some.intersection(places))
         for place in places:
-            _look(elements, value, at, number, int(place), weights, start)
+            _look(elements, value, at, number, place, weights, start)
         if x.size > LIMIT and not np.any(elements.wrong(g)):
             place = _searched(value, at, number, g, weights, start, rng)
             _look(elements, value, at, number, place, weights, start)
@@ -75,21 +80,21 @@ def _searched(value: Any, at: Any, number: int, g: Array, weights: Array, start:
             along = [np.zeros_like(x) for x in at]
             along[number].reshape(-1)[half] = direction.reshape(-1)[half]
             slope = Line(value, at, along, weights, start).slope(COARSE)
-            off.append(abs(float(slope.value) - float(np.sum(np.real(np.conj(g) * along[number])))))
+            off.append(abs(float(slope.value) - inner([g], [along[number]])))
         places = halves[int(off[1] > off[0])]
     return int(places[0])
 
 
 def inner(gradients: Sequence[Array], along: Sequence[Array]) -> float:
-    """Return the slope along a direction that gradients promise."""
-    return float(sum(np.sum(np.real(np.conj(g) * v)) for g, v in zip(gradients, along, strict=True)))
+    """Return the slope along a direction that gradients promise; where nothing moves, they do not matter."""
+    return float(sum(np.sum(products(g, v)) for g, v in zip(gradients, along, strict=True)))
 
 
-def slope_of(line: Line, steps: Sequence[float]) -> Estimate:
-    """Return the slope as plain numbers."""
-    return line.slope(steps)
-
-
-def paired(weights: Array, outs: Sequence[Array]) -> float:
-    """Return the pairing of the results with their cotangents, as one real number."""
-    return float(weights @ flat(outs))
+def products(gradient: Array, along: Array) -> Array:
+    """Return what each element contributes to the slope."""
+    with np.errstate(all="ignore"):
+        if gradient.dtype.kind == "c" or along.dtype.kind == "c":
+            found = np.real(np.conj(gradient) * along)
+        else:
+            found = gradient * along
+        return found if np.isfinite(found.sum()) else np.where(along == 0, 0.0, found)

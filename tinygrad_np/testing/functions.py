@@ -1,8 +1,8 @@
-"""Functions with a derivative, whoever wrote them: one small protocol, and what makes other people's functions follow it.
+"""Functions with a derivative, whoever wrote them: one small protocol, and adapters for other people's functions.
 
-A function under test has a value and a vector-Jacobian product (VJP), nothing else. The adapters give both to a function
-of Tensors (:class:`engine`), to NumPy code with a derivative by hand (:class:`with_gradient`), and to functions of
-PyTorch, JAX and HIPS autograd, which are imported when they are used.
+A function under test has a value and a vector-Jacobian product (VJP), nothing else. The adapters give both to a
+function of Tensors (:class:`engine`), to NumPy code with a derivative by hand (:class:`with_gradient`), and to
+functions of PyTorch, JAX and HIPS autograd, which are imported when they are used.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Differentiable(Protocol):
 
 
 def differentiable(function: Any, parameters: Any = None) -> Any:
-    """Return ``function`` as a :class:`Differentiable`: a pair by :class:`with_gradient`, a callable by :class:`engine`."""
+    """Return a :class:`Differentiable`: of a pair by :class:`with_gradient`, of a callable by :class:`engine`."""
     if isinstance(function, tuple) and len(function) == 2:
         return with_gradient(*function)
     if callable(getattr(function, "value", None)) and callable(getattr(function, "vjp", None)):
@@ -67,8 +67,10 @@ def differentiable(function: Any, parameters: Any = None) -> Any:
     return engine(function, parameters=parameters)
 
 
-def linearized(function: Any, inputs: Sequence[Any]) -> tuple[Any, Pullback]:
-    """Return the value, and the function from cotangents to gradients."""
+def linearized(function: Any, inputs: Sequence[Any], places: Sequence[int] | None = None) -> tuple[Any, Pullback]:
+    """Return the value, and the function from cotangents to gradients (by the leaves at ``places``, if it can)."""
+    if isinstance(function, _Adapted):
+        return function.linearize(*inputs, places=places)
     if hasattr(function, "linearize"):
         found: tuple[Any, Pullback] = function.linearize(*inputs)
         return found
@@ -148,7 +150,8 @@ class _Adapted:
     """A function of another world: its floating-point inputs are variables there, its results come back as arrays."""
 
     def __init__(self, function: Any, name: str | None = None) -> None:
-        self.function, self.name = function, name or _name(function)
+        self.function: Any = function
+        self.name = name or _name(function)
 
     def value(self, *inputs: Any) -> Any:
         """Call the function."""
@@ -158,10 +161,11 @@ class _Adapted:
         """Differentiate the function."""
         return self.linearize(*inputs)[1](cotangents)
 
-    def linearize(self, *inputs: Any) -> tuple[Any, Pullback]:
-        """Return the value, and the function from cotangents to gradients."""
+    def linearize(self, *inputs: Any, places: Sequence[int] | None = None) -> tuple[Any, Pullback]:
+        """Return the value, and the function from cotangents to gradients; by some of the leaves only, if need be."""
         leaves, rebuild = flatten(inputs)
-        places = [i for i, leaf in enumerate(leaves) if is_differentiable(leaf)]
+        if places is None:
+            places = [i for i, leaf in enumerate(leaves) if is_differentiable(leaf)]
         shape: list[type] = []
 
         def of_variables(variables: Sequence[Any]) -> list[Any]:
@@ -210,6 +214,7 @@ class engine(_Adapted):
         super().__init__(function, name)
         source = function if parameters is None and hasattr(function, "named_parameters") else parameters
         self.parameters = _named(source)
+        self.names: tuple[str, ...] = ()  # what to call its inputs; none: ask its signature
 
     def call(self, *inputs: Any) -> Any:
         if not self.parameters:
@@ -235,7 +240,7 @@ class engine(_Adapted):
         """The results that can be differentiated: one, or a tuple of them."""
         leaves = [leaf for leaf in flatten(out)[0] if not isinstance(leaf, Tensor) or leaf.dtype.kind in "fc"]
         for leaf in leaves:
-            if isinstance(leaf, float | complex) or is_differentiable(leaf) and not isinstance(leaf, Tensor):
+            if isinstance(leaf, float | complex) or (is_differentiable(leaf) and not isinstance(leaf, Tensor)):
                 raise TypeError(
                     f"{self.name} returned {type(leaf).__name__} where a Tensor was expected, so the gradient is lost; "
                     f"if it called .numpy(), .item() or float(), that is the place"
@@ -284,11 +289,14 @@ class pytorch(_Adapted):
     def __init__(self, function: Any, name: str | None = None) -> None:
         super().__init__(function, name)
         self.torch = require("torch", "bench")
+        self.torch_function = (
+            function.apply if isinstance(function, self.torch.autograd.function.FunctionMeta) else function
+        )
 
     def call(self, *inputs: Any) -> Any:
         tensor = self.torch.as_tensor
         inputs = tree_map(lambda x: tensor(x) if isinstance(x, np.ndarray | np.generic) else x, inputs)
-        return (self.function.apply if isinstance(self.function, type) else self.function)(*inputs)
+        return self.torch_function(*inputs)
 
     def record(self, function: Function, variables: list[Array]) -> tuple[list[Array], Callable[[Any], Sequence[Any]]]:
         torch = self.torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -117,7 +118,7 @@ def check_gradients(
         for key, (value, default) in said.items()
         if isinstance(value, type(default)) is False or value != default
     }
-    check.report.reproduce = reproduction(title, given[: len(inputs)], options)
+    check.report.again = partial(reproduction, title, given[: len(inputs)], options)
     if formula is not None:
         check.others["the formula"] = _formula(call, formula)
     if reference is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,9 +16,10 @@ from tinygrad_np.graph import leaf
 from tinygrad_np.observe import Place, Step, observe
 from tinygrad_np.record import wrap
 from tinygrad_np.testing.calls import Array, Call
+from tinygrad_np.testing.elements import inner, products
 from tinygrad_np.testing.slopes import Line, random_direction, scales
 
-__all__ = ["AtKink", "Margin", "crosses_no_kink", "margins", "moved", "outside_of_interval", "smallest", "steps_of"]
+__all__ = ["AtKink", "Margin", "crosses_no_kink", "margin_of", "moved", "outside_of_interval", "smallest", "steps_of"]
 
 _NEAR, _SHORT = 2.0**-14, 2.0**-22
 
@@ -61,19 +61,15 @@ def steps_of(call: Call, at: Sequence[Array]) -> list[Step]:
     return steps
 
 
-def margins(steps: Sequence[Step]) -> list[Margin]:
-    """Return the margin of each step."""
-    found = []
-    for step in steps:
-        with np.errstate(all="ignore"):
-            distance = float(np.min(step.margin(), initial=np.inf))
-        found.append(Margin(distance, step.name, step.where))
-    return found
+def margin_of(step: Step) -> Margin:
+    """Return the smallest margin of a step."""
+    with np.errstate(all="ignore"):
+        return Margin(float(np.min(step.margin(), initial=np.inf)), step.name, step.where)
 
 
 def smallest(steps: Sequence[Step]) -> Margin | None:
-    """Return the smallest margin."""
-    return min(margins(steps), key=lambda margin: margin.distance, default=None)
+    """Return the smallest margin of all."""
+    return min(map(margin_of, steps), key=lambda margin: margin.distance, default=None)
 
 
 def crosses_no_kink(call: Call, at: Sequence[Array], to: Sequence[Array]) -> bool:
@@ -86,12 +82,15 @@ def crosses_no_kink(call: Call, at: Sequence[Array], to: Sequence[Array]) -> boo
     if [step.operation for step in before] != [step.operation for step in after]:
         return False
     for one, other in zip(before, after, strict=True):
-        margin = one.margin()
+        margin = np.asarray(one.margin())
         for a, b in zip(one.operands, other.operands, strict=True):
-            if isinstance(a, np.ndarray) and a.dtype.kind in "fc" and np.any(np.isfinite(margin)):
-                if a.shape != b.shape or not np.all(np.abs(a - b) < np.broadcast_to(margin, a.shape)):
-                    return False
+            if isinstance(a, np.ndarray) and a.dtype.kind in "fc" and not _within(a, b, margin):
+                return False
     return True
+
+
+def _within(a: Array, b: Array, margin: Array) -> bool:
+    return a.shape == b.shape and (not np.any(np.isfinite(margin)) or bool(np.all(np.abs(a - b) < margin)))
 
 
 def moved(at: Sequence[Array], rng: np.random.Generator, attempt: int) -> list[Array]:
@@ -133,10 +132,8 @@ def outside_of_interval(
         slopes = [s for s in slopes if np.isfinite(s)]
         if len(slopes) < 6:
             continue
-        with np.errstate(all="ignore"):
-            parts = [np.abs(g * v) for g, v in zip(gradients, along, strict=True)]
-            promised = float(sum(np.sum(np.real(np.conj(g) * v)) for g, v in zip(gradients, along, strict=True)))
-            size = float(sum(np.sum(part) for part in parts))
+        promised = inner(gradients, along)
+        size = float(sum(np.sum(np.abs(products(g, v))) for g, v in zip(gradients, along, strict=True)))
         low, high = min(slopes), max(slopes)
         slack = 0.5 * (high - low) + 8 * noise + 1e-3 * size
         if not low - slack <= promised <= high + slack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -43,8 +43,13 @@ class Location:
     function: str
     report: Report
 
+    @property
+    def headline(self) -> str:
+        """What is wrong with the operation."""
+        return f"the operation {self.report.headline}"
+
     def __str__(self) -> str:
-        return f"{self.operation}, called at {self.file}:{self.line} in {self.function}; {self.report.headline}"
+        return f"{self.operation}, called at {self.file}:{self.line} in {self.function}; {self.headline}"
 
 
 @dataclass
@@ -56,12 +61,21 @@ class Search:
     notes: list[str] = field(default_factory=list)
 
 
-def locate(call: Call, at: Sequence[Array], rng: np.random.Generator) -> Search:
-    """Check each step of a function of Tensors by itself; the first one that fails is the guilty one."""
+def locate(
+    call: Call,
+    at: Sequence[Array],
+    rng: np.random.Generator,
+    at_kinks: str = "reject",
+    suspects: Sequence[Step] | None = None,
+) -> Search:
+    """Check each step of a function of Tensors by itself; the first one that fails is the guilty one.
+
+    ``suspects`` limits the search to some steps of an earlier trace.
+    """
     with observe() as steps, np.errstate(all="ignore"):
         outs = flatten(call.function.call(*call.arguments_at([wrap(x, leaf(x, True)) for x in at])))[0]
-    for step in steps[:_MOST_STEPS]:
-        report = _check(step, rng)
+    for step in (steps if suspects is None else suspects)[:_MOST_STEPS]:
+        report = _check(step, rng, at_kinks)
         if report is not None:
             place = step.where or Place("<unknown>", 0, "?")
             location = Location(step.name, *place, report)
@@ -78,7 +92,7 @@ def locate(call: Call, at: Sequence[Array], rng: np.random.Generator) -> Search:
     return Search(notes=[f"{checked}{cut}{hint}"])
 
 
-def _check(step: Step, rng: np.random.Generator) -> Report | None:
+def _check(step: Step, rng: np.random.Generator, at_kinks: str) -> Report | None:
     """The failed check of one step; ``None`` if it is right, or has no gradient."""
     from tinygrad_np.testing.check import Check
 
@@ -93,12 +107,12 @@ def _check(step: Step, rng: np.random.Generator) -> Report | None:
         parents = step.node.parents
         wrt = [i for i, parent in enumerate(parents) if isinstance(parent, Node) and parent.requires_grad]
     function = engine(operation, name=step.name)
-    function.arguments = step.operation.arguments
+    function.names = step.operation.arguments
     call = Call(function, step.operands, wrt)
     if not call.at:
         return None
     try:
-        check = Check(call, step.name, rng, "reject")
+        check = Check(call, step.name, rng, at_kinks)
         check.locating = False
         check.run()
     except KinkError:

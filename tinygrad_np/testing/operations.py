@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ def check_primitive(
         raise TypeError(f"{name}: no input is of floating-point dtype, so there is nothing to differentiate by")
     check = Check(call, name, np.random.default_rng(rng), at_kinks)
     words = {**options, **({} if rng == 0 else {"rng": rng})}
-    check.report.reproduce = reproduction(name, given, words, "check_primitive")
+    check.report.again = partial(reproduction, name, given, words, "check_primitive")
     _check_value(check, operation)
     return check.run(full=True, order=order)
 

@@ -10,7 +10,6 @@ import numpy as np
 from tinygrad_np.graph import leaf
 from tinygrad_np.record import wrap
 from tinygrad_np.testing.calls import Array, double
-from tinygrad_np.testing.elements import inner
 from tinygrad_np.testing.functions import engine
 from tinygrad_np.testing.report import Mistake, short
 from tinygrad_np.testing.slopes import flat
@@ -20,9 +19,23 @@ from tinygrad_np.tree import flatten
 if TYPE_CHECKING:
     from tinygrad_np.testing.check import Check
 
-__all__ = ["forward_mode", "homogeneous", "precise", "thorough"]
+__all__ = ["OF_ITS_DTYPE", "REAL", "forward_mode", "homogeneous", "precise", "repeatable", "thorough"]
 
 _SINGLE = {"f": np.float32, "c": np.complex64}
+
+OF_ITS_DTYPE = Mistake(
+    "dtype", "the gradient has the dtype of its input: look for float64 or int64 constants, masks and counts"
+)
+REAL = Mistake("dtype", "by a real input the gradient is real: take .real")
+_LOST = Mistake("dtype", "precision is lost on the way: look for a difference of large numbers, for an overflow")
+_NOT_LINEAR = Mistake("not linear in the cotangent", "a vector-Jacobian product multiplies by the cotangent, once")
+_NOT_DETERMINISTIC = Mistake(
+    "not deterministic", "random numbers, memory that nobody initialized, or a state that one call leaves to the next"
+)
+_NOT_ADDED = Mistake("missing accumulation", "something is changed in place, or kept from one pass to the next")
+_NOT_RECORDED = Mistake(
+    "second derivative", "a rule is not linear in its cotangent, or not written with functions of the table"
+)
 
 
 def homogeneous(check: Check) -> None:
@@ -34,22 +47,23 @@ def homogeneous(check: Check) -> None:
     found = [None if g is None else -2 * g for g in check.raw]
     if (i := _differing(check.pull([-2 * c for c in check.cotangents]), found)) is None:
         return
-    label = check.call.labels[i]
+    gradient = f"{check.title}: the gradient by {check.call.labels[i]}"
     if _differing(check.pull([c.copy() for c in check.cotangents]), check.raw) is not None:
-        check.fail(f"{check.title}: the gradient by {label} is another one at each call", NOT_DETERMINISTIC)
-    check.fail(f"{check.title}: the gradient by {label} is not linear in the cotangent: at -2 c it is not -2 times that at c",
-               Mistake("not linear in the cotangent", "a vector-Jacobian product multiplies by the cotangent, once"))  # fmt: skip
+        check.fail(f"{gradient} is another one at each call", _NOT_DETERMINISTIC)
+    check.fail(f"{gradient} is not linear in the cotangent: at -2 c it is not -2 times that at c", _NOT_LINEAR)
 
 
-NOT_DETERMINISTIC = Mistake(
-    "not deterministic", "random numbers, memory that nobody initialized, or a state that one call leaves to the next"
-)
+def repeatable(check: Check) -> None:
+    """The same inputs give the same value."""
+    first, second = (flat(check.call.value(check.point)) for _ in range(2))
+    if not np.array_equal(first, second, equal_nan=True):
+        check.fail(f"{check.title} returns another value at each call", _NOT_DETERMINISTIC)
 
 
 def thorough(check: Check) -> None:
     """All properties that cost further passes."""
     _additive(check)
-    _repeatable(check)
+    repeatable(check)
     if isinstance(check.call.function, engine):
         _accumulates(check)
         if not check.low:
@@ -62,69 +76,26 @@ def precise(check: Check, low: Sequence[Array], exact: Sequence[Array], at: Sequ
     How much that is, the gradient in double precision shows, when its inputs move by the rounding of the lower one.
     """
     eps = max(float(np.finfo(x.dtype).eps) for x in at)
-    moved = [np.asarray(x * (1 + eps * check.rng.choice([-1.0, 1.0], x.shape))) for x in check.point]
-    cotangents = [double(c) for c in check.cotangents]
-    outs, pull = check.call.linearize(moved)
-    nudged = check.filled(
-        pull([np.asarray(c * (1 + eps * check.rng.choice([-1.0, 1.0], c.shape))) for c in cotangents])
-    )
+
+    def rounded(x: Array) -> Array:
+        return np.asarray(x * (1 + eps * check.rng.choice([-1.0, 1.0], x.shape)))
+
+    nudged = check.exact(list(map(rounded, check.point)), [rounded(double(c)) for c in check.cotangents])
+    start = flat(check.start)
+    unit = float(np.max(np.abs(check.weights), initial=0) * np.max(np.abs(start), initial=0))
     for label, x, g, e, n in zip(check.call.labels, at, low, exact, nudged, strict=True):
-        if not x.size:
+        if not x.size or not np.all(np.isfinite(n)) or not np.all(np.isfinite(x)):
             continue
         off = np.where(np.isfinite(g), np.abs(g - e), np.inf)
-        allowed = 64 * (float(np.max(np.abs(n - e))) + eps * float(np.max(np.abs(e))))
-        tiny = 64 * float(np.finfo(x.dtype).smallest_normal)
-        if np.all(np.isfinite(n)) and np.max(off) > allowed + tiny:
+        size = float(np.max(np.abs(e)))
+        allowed = 64 * (float(np.max(np.abs(n - e))) + eps * size + float(np.finfo(x.dtype).smallest_normal))
+        if size * float(np.max(np.abs(x))) <= 1e-13 * unit:  # a zero, of which rounding leaves something
+            allowed += 64 * eps * unit / float(np.max(np.abs(x)) or 1)
+        if np.max(off) > allowed:
             place = np.unravel_index(np.argmax(off), off.shape)
             where = f" at {[int(k) for k in place]}" if place else ""
-            check.fail(
-                f"{check.title}, single precision: {label} is wrong{where}: {short(g[place])} in {x.dtype}, "
-                f"{short(e[place])} in double precision",
-                Mistake(
-                    "dtype", "precision is lost on the way: look for a difference of large numbers, for an overflow"
-                ),
-            )
-
-
-def _differing(found: Sequence[Array | None], expected: Sequence[Array | None]) -> int | None:
-    """The first of some gradients that is not, up to rounding, the expected one."""
-    for i, (f, e) in enumerate(zip(found, expected, strict=True)):
-        if f is None and e is None:
-            continue
-        f, e = (np.zeros(()) if a is None else a for a in (f, e))
-        if f.dtype.kind not in "fc" or e.dtype.kind not in "fc":
-            continue
-        eps = float(max(np.finfo(f.dtype).eps, np.finfo(e.dtype).eps))
-        size = np.max(np.abs(e), where=np.isfinite(e), initial=0)
-        tiny = float(np.finfo(f.dtype).smallest_normal)
-        if f.shape != e.shape or not np.allclose(f, e, 256 * eps, 64 * (eps * size + tiny), equal_nan=True):
-            return i
-    return None
-
-
-def _additive(check: Check) -> None:
-    others = [np.flip(c).reshape(c.shape) / 2 for c in check.cotangents]
-    one, other = check.filled(check.raw), check.filled(check.pull(others))
-    both = check.pull([c + o for c, o in zip(check.cotangents, others, strict=True)])
-    size = [np.abs(a) + np.abs(b) for a, b in zip(one, other, strict=True)]
-    zero = check.filled(check.pull([0 * c for c in check.cotangents]))
-    for label, a, b, s, sizes, z in zip(check.call.labels, one, other, check.filled(both), size, zero, strict=True):
-        eps = float(np.finfo(a.dtype).eps)
-        bound = 1e3 * eps * float(np.max(sizes, initial=0))
-        if np.all(np.isfinite(sizes)) and (np.any(np.abs(s - a - b) > bound) or np.any(z)):
-            what = (
-                "a zero cotangent gives a gradient"
-                if np.any(z)
-                else "the gradient of a sum is not the sum of gradients"
-            )
-            check.fail(f"{check.title}: {label}: {what}",
-                       Mistake("not linear in the cotangent", "a vector-Jacobian product multiplies by the cotangent, once"))  # fmt: skip
-
-
-def _repeatable(check: Check) -> None:
-    first, second = (flat(check.call.value(check.point)) for _ in range(2))
-    if not np.array_equal(first, second, equal_nan=True):
-        check.fail(f"{check.title} returns another value at each call", NOT_DETERMINISTIC)
+            numbers = f"{short(g[place])} in {x.dtype}, {short(e[place])} in double precision"
+            check.fail(f"{check.title}, single precision: {label} is wrong{where}: {numbers}", _LOST)
 
 
 def forward_mode(check: Check) -> None:
@@ -135,14 +106,25 @@ def forward_mode(check: Check) -> None:
 
     _, products = jvp(function, tuple(check.point), tuple(check.along))
     forward = float(check.weights @ flat([p._data for p in products]))
-    reverse = check.oracles[0].slope
-    if abs(forward - reverse) > check.oracles[0].rounding * 64 + 1e-9 * check.oracles[0].size:
-        check.fail(
-            f"{check.title}: forward mode and reverse mode differ: {short(forward)} and {short(reverse)} along one direction",
-            Mistake(
-                "second derivative", "a rule is not linear in its cotangent, or not written with functions of the table"
-            ),
-        )
+    own = check.oracles[0]
+    if abs(forward - own.slope) > 64 * own.rounding + 1e-9 * own.size:
+        slopes = f"{short(forward)} and {short(own.slope)} along one direction"
+        check.fail(f"{check.title}: forward mode and reverse mode differ: {slopes}", _NOT_RECORDED)
+
+
+def _additive(check: Check) -> None:
+    others = [np.flip(c).reshape(c.shape) / 2 for c in check.cotangents]
+    one, other = check.filled(check.raw), check.filled(check.pull(others))
+    both = check.filled(check.pull([c + o for c, o in zip(check.cotangents, others, strict=True)]))
+    zero = check.filled(check.pull([0 * c for c in check.cotangents]))
+    unit = float(np.max(np.abs(check.weights), initial=0))
+    for label, a, b, s, z in zip(check.call.labels, one, other, both, zero, strict=True):
+        eps = float(np.finfo(a.dtype).eps)
+        size = float(np.max(np.abs(a) + np.abs(b), initial=0))
+        if np.any(z):
+            check.fail(f"{check.title}: {label}: a zero cotangent gives a gradient", _NOT_LINEAR)
+        if np.isfinite(size) and np.any(np.abs(s - a - b) > eps * (1e6 * size + 1e3 * unit)):
+            check.fail(f"{check.title}: {label}: the gradient of a sum is not the sum of gradients", _NOT_LINEAR)
 
 
 def _accumulates(check: Check) -> None:
@@ -155,23 +137,32 @@ def _accumulates(check: Check) -> None:
     twice = [None if x.grad is None else x.grad.numpy() for x in leaves]
     expected = [None if t is None else 2 * g for t, g in zip(twice, check.filled(check.raw), strict=True)]
     if (i := _differing(twice, expected)) is not None:
+        label = check.call.labels[i]
         check.fail(
-            f"{check.title}: after two backward passes, the .grad of {check.call.labels[i]} is not twice the gradient",
-            Mistake("missing accumulation", "something is changed in place, or kept from one pass to the next"),
+            f"{check.title}: after two backward passes, the .grad of {label} is not twice the gradient", _NOT_ADDED
         )
 
 
 def _single_precision(check: Check) -> None:
     """The same in single precision: of its dtype, and not far off."""
-    at = [x.astype(_SINGLE[x.dtype.kind]) for x in check.at]
+    with np.errstate(over="ignore"):
+        at: list[Array] = [x.astype(_SINGLE[x.dtype.kind]) for x in check.at]
     outs, pull = check.call.linearize(at)
     found = check.filled(pull([c.astype(out.dtype) for c, out in zip(check.cotangents, outs, strict=True)]))
     for label, x, g in zip(check.call.labels, at, found, strict=True):
         if g.dtype != x.dtype:
-            check.fail(
-                f"{check.title}: {label} is {x.dtype}, but its gradient is {g.dtype}",
-                Mistake(
-                    "dtype", "the gradient has the dtype of its input: look for float64 or int64 constants and counts"
-                ),
-            )
+            check.fail(f"{check.title}: {label} is {x.dtype}, but its gradient is {g.dtype}", OF_ITS_DTYPE)
     precise(check, [double(g) for g in found], check.oracles[0].gradients, at)
+
+
+def _differing(found: Sequence[Array | None], expected: Sequence[Array | None]) -> int | None:
+    """The first of some gradients that is not, up to rounding, the expected one."""
+    for i, (f, e) in enumerate(zip(found, expected, strict=True)):
+        f, e = (np.zeros(()) if a is None else a for a in (f, e))
+        if np.array_equal(f, e) or f.dtype.kind not in "fc" or e.dtype.kind not in "fc":
+            continue
+        eps = float(max(np.finfo(f.dtype).eps, np.finfo(e.dtype).eps))
+        size = float(np.max(np.abs(e), where=np.isfinite(e), initial=0)) + float(np.finfo(f.dtype).smallest_normal)
+        if f.shape != e.shape or not np.allclose(f, e, 256 * eps, 64 * eps * size, equal_nan=True):
+            return i
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +78,11 @@ class Disagreement:
         place = f" at {list(self.element)}" if self.element else ""
         if self.found is None:
             return self.name
-        ratio = f" (ratio {short(self.ratio)})" if self.ratio is not None and np.isfinite(self.ratio) else ""
-        return f"{self.name} is wrong{place}: {short(self.found)} instead of {short(self.expected)}{ratio}"
+        known = self.ratio is not None and np.isfinite(self.ratio)
+        digits = 12 if known and abs(self.ratio - 1) < 1e-4 else 6
+        found, expected = short(self.found, digits), short(self.expected, digits)
+        ratio = f" (ratio {short(self.ratio, digits)})" if known else ""
+        return f"{self.name} is wrong{place}: {found} instead of {expected}{ratio}"
 
 
 @dataclass
@@ -127,7 +130,11 @@ class Report:
     headline: str = ""
     location: Location | None = None
     graph: Drawing | None = None
-    reproduce: str = ""
+    again: Callable[[], str] = field(default=str, repr=False)
+
+    @property
+    def reproduce(self) -> str:
+        return self.again()
 
     @property
     def passed(self) -> bool:
@@ -180,14 +187,12 @@ class KinkError(GradientError):
     """Here the function has no derivative, so none can be tested: there is a kink, or a pole."""
 
 
-def short(x: Any) -> str:
+def short(x: Any, digits: int = 6) -> str:
     """Return a number in few digits."""
-    return f"{complex(x):.6g}" if np.iscomplexobj(x) else f"{float(x):.6g}"
+    return f"{complex(x):.{digits}g}" if np.iscomplexobj(x) else f"{float(x):.{digits}g}"
 
 
-def reproduction(
-    name: str, inputs: Sequence[Any], options: Mapping[str, Any], check: str = "check_gradients"
-) -> str:
+def reproduction(name: str, inputs: Sequence[Any], options: Mapping[str, Any], check: str = "check_gradients") -> str:
     """Return a call that can be pasted: the inputs are written out, or packed if they are long."""
     words = [name if name.isidentifier() else "f", *map(_literal, inputs)]
     words += [f"{key}={value!r}" for key, value in options.items()]

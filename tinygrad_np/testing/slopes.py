@@ -2,8 +2,9 @@
 
 From values at ``t = h, h/2, h/4, ...`` on both sides of 0, Richardson's extrapolation makes slopes of ever higher order
 (Romberg's table). No step is the right one for all functions: a long one meets curvature, kinks and poles, a short one
-drowns in rounding. So each entry of the table gets an error, namely how far its neighbours are from it, and what rounding
-may do, and the entry with the smallest error wins (Ridders, 1982, "Accurate computation of F'(x) and F'(x) F''(x)").
+drowns in rounding. So each entry of the table gets an error, namely how far its neighbours are from it, and what
+rounding may do, and the entry with the smallest error wins (Ridders, 1982, "Accurate computation of F'(x) and
+F'(x) F''(x)").
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ class Line:
     def change(self, t: float, back: float = 0.0) -> Array:
         """Return the (weighted) change of the results from ``back`` to ``t``: first the difference, then the sum."""
         forth, start = self(t), self(back)
-        if forth.shape != start.shape:
-            raise ValueError(f"the shape of the result depends on the values of the inputs, near t = {t:.2g}")
+        if forth.shape != start.shape:  # it depends on the values of the inputs: nothing to compare
+            return np.full(self(0.0).shape if self.weights is None else (), np.nan)
         with np.errstate(all="ignore"):
             difference = forth - start
             return difference if self.weights is None else np.asarray(self.weights @ difference)
@@ -81,7 +82,11 @@ class Line:
         """What rounding of the results may amount to, at least."""
         start = self(0.0)
         with np.errstate(all="ignore"):
-            size = np.abs(start) if self.weights is None else np.asarray(np.abs(self.weights) @ np.abs(start))
+            size = np.abs(start)
+            if self.weights is not None:
+                size = np.asarray(np.abs(self.weights) @ size)
+            elif size.size:  # what is small among large numbers may be a difference of large ones
+                size = np.maximum(size, np.max(size) / 16)
         return np.asarray(self._eps * size + np.finfo(float).tiny)
 
     def slope(self, steps: Sequence[float]) -> Estimate:
@@ -136,10 +141,11 @@ def differences(
     (array([ 0., 12.]), True)
     """
     x = at[number]
+    scale = np.broadcast_to(scales(x), x.shape)[place]
     parts = []
     for unit in (1.0, 1j) if x.dtype.kind == "c" else (1.0,):
         along = [np.zeros_like(a) for a in at]
-        along[number][place] = unit * scales(x)[place]
+        along[number][place] = unit * scale
         line = Line(function, at, along, weights, start)
         found = line.slope(COARSE)
         size = np.abs(found.value) + np.abs(found.value).max(initial=0)
@@ -147,7 +153,6 @@ def differences(
             finer = line.slope(THOROUGH)
             better = finer.error < found.error
             found = Estimate(np.where(better, finer.value, found.value), np.where(better, finer.error, found.error))
-        scale = scales(x)[place]
         parts.append(Estimate(found.value / scale, found.error / scale))
     if len(parts) == 1:
         return parts[0]
@@ -157,33 +162,52 @@ def differences(
     return Estimate(real.value + 1j * imag.value, np.hypot(real.error, imag.error))
 
 
+_LARGE = 4096
+
+
 def random_direction(at: Sequence[Array], rng: np.random.Generator) -> list[Array]:
     """Return a direction that moves each element of the inputs by something in proportion to its size.
 
-    All elements together move by about the size of one: then few kinks are met on the way. The numbers have few bits,
-    so that ``x + t * v`` is exact, mostly.
+    All elements together move by about the size of one: then few kinks are met on the way. NaN and infinity stay. The
+    numbers have few bits, so that ``x + t * v`` is exact, mostly.
     """
     count = max(1, sum(x.size for x in at))
     shrink = 2.0 ** -round(np.log2(count) / 2)
-    return [np.asarray(_signed(x, rng) * scales(x) * shrink).astype(x.dtype) for x in at]
+    return [np.asarray(_signed(x, rng, shrink) * scales(x)) for x in at]
 
 
-def _signed(like: Array, rng: np.random.Generator) -> Array:
-    """Numbers of either sign between 1/2 and 1, in steps of 1/64."""
+#: Numbers of either sign between 1/2 and 1: one for each byte.
+_BYTES = np.concatenate([np.arange(128, 256), -np.arange(128, 256)]) / 256
+
+
+def _signed(like: Array, rng: np.random.Generator, size: float) -> Array:
+    """Numbers of either sign between ``size / 2`` and ``size``."""
 
     def draw() -> Array:
-        return np.asarray(rng.choice([-1.0, 1.0], like.shape) * rng.integers(32, 65, like.shape) / 64)
+        numbers = (size * _BYTES)[np.frombuffer(rng.bytes(like.size), np.uint8)]
+        return numbers.reshape(like.shape)
 
     return np.asarray(draw() + 1j * draw() if like.dtype.kind == "c" else draw())
 
 
 def scales(x: Array) -> Array:
-    """Return the power of two near each element; for small ones, near a sixteenth of the typical size of their array."""
+    """Return the power of two near the size of each element, or near a sixteenth of what is typical for the array.
+
+    Of NaN and infinity it is 0: nothing can be moved there. A large array has one size for all, which is cheaper.
+    """
+    if x.size > _LARGE:
+        flattened = x.reshape(-1)
+        square = float(np.vdot(flattened, flattened).real) / x.size
+        if np.isfinite(square) and square > 1e-200:
+            return np.asarray(2.0 ** round(np.log2(square) / 2))
     sizes = np.abs(x).astype(float)
-    typical = float(np.sqrt(np.mean(sizes**2))) if x.size else 0.0
-    if not np.isfinite(typical) or typical == 0:
-        typical = 16.0 if typical == 0 else float(np.max(sizes))
-    return np.asarray(np.exp2(np.round(np.log2(np.maximum(sizes, typical / 16)))))
+    finite = np.isfinite(sizes)
+    largest = float(np.max(sizes, where=finite, initial=0))
+    if largest == 0:
+        return np.where(finite, 1.0, 0.0)
+    typical = largest * float(np.sqrt(np.mean((sizes[finite] / largest) ** 2)))
+    exponents = np.round(np.log2(np.where(finite, np.maximum(sizes, typical / 16), 1)))
+    return np.where(finite, np.exp2(exponents), 0.0)
 
 
 def flat(arrays: Sequence[Array]) -> Array:
