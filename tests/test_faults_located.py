@@ -70,15 +70,19 @@ def _tuple(out):
     return out if isinstance(out, tuple) else (out,)
 
 
-#: The engine itself sums what was broadcast, casts, and passes on copies: there these rules are no faults.
-MENDED = {"broadcast not summed", "dtype", "shape", "input mutated"}
-at_work = [f for f in FAULTS.values() if f.mistake not in MENDED]
+#: Some of each kind: what matters here are the worlds. (The engine itself sums what was broadcast, and casts.)
+SOME = [
+    "repeated_index", "bias_averaged", "subtraction_adds", "arctan2_of_swapped_arguments", "softmax_without_its_sum",
+    "complex_product_not_conjugated", "solution_independent_of_its_matrix", "product_divided_by_its_zero",
+    "last_cell_state_ignored",
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", at_work, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("name", SOME)
 @few
 @given(data=st.data())
-def test_each_fault_is_found_as_an_operation(fault, data):
+def test_own_derivatives_are_found(name, data):
+    fault = FAULTS[name]
     inputs = data.draw(fault.inputs)
     assert check_gradients(reduced(engine_function(fault, fault.right)), *inputs, order=1).passed
     with pytest.raises(GradientError) as error:
@@ -86,12 +90,6 @@ def test_each_fault_is_found_as_an_operation(fault, data):
     assert error.value.report.location.operation == fault.name
 
 
-#: One of each kind, for the worlds: what matters here are the adapters.
-SOME = [
-    "repeated_index", "bias_averaged", "subtraction_adds", "arctan2_of_swapped_arguments", "softmax_without_its_sum",
-    "complex_product_not_conjugated", "solution_independent_of_its_matrix", "product_divided_by_its_zero",
-    "last_cell_state_ignored",
-]  # fmt: skip
 WORLDS = {"torch": (torch_function, pytorch), "jax": (jax_function, jax), "autograd": (autograd_function, autograd)}
 
 

@@ -5,6 +5,7 @@ Among them are rules whose first derivative is right and whose second is not.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -54,19 +55,20 @@ COMPOSITES: dict[str, Composite] = {}
 
 
 def composite(source: str, mistake: str, inputs: Any) -> Callable[[type], type]:
-    """Enter a class that holds ``operation``, its rules ``wrong`` and ``right``, and the ``function`` around it."""
+    """Enter a class of an ``operation``, ``wrong`` and ``right`` rules for its arguments, and the ``function``."""
 
     def enter(cls: type) -> type:
         name, forward = cls.__name__, cls.operation
         forward.__name__ = name
-        either = primitive(**cls.wrong)(forward), primitive(**cls.right)(forward)
+        arguments = inspect.signature(forward).parameters
+        either = (primitive(**dict(zip(arguments, rules, strict=True)))(forward) for rules in (cls.wrong, cls.right))
         COMPOSITES[name] = Composite(name, source, str(cls.__doc__), mistake, cls.function, *either, inputs)
         return cls
 
     return enter
 
 
-@composite("HomericIntelligence/Odyssey#2134", "missing term", drawn(
+@composite("HomericIntelligence/Odyssey#2134", "unknown", drawn(
     lambda rng, n, m: (normal(rng, n, m), normal(rng, n, m), normal(rng, n, m)), n=(2, 4), m=(1, 3)
 ))  # fmt: skip
 class attention_softmax:
@@ -76,8 +78,8 @@ class attention_softmax:
         e = np.exp(z - np.max(z, axis=-1, keepdims=True))
         return e / np.sum(e, axis=-1, keepdims=True)
 
-    wrong = {"z": lambda g, out: out * g}
-    right = {"z": lambda g, out: out * (g - np.sum(g * out, axis=-1, keepdims=True))}
+    wrong = (lambda g, out: out * g,)
+    right = (lambda g, out: out * (g - np.sum(g * out, axis=-1, keepdims=True)),)
 
     def function(softmax, query, key, value):
         return softmax(query @ key.T / np.sqrt(query.shape[1])) @ value
@@ -92,8 +94,14 @@ class residual:
     def operation(x, y):
         return x - y
 
-    wrong = {"x": lambda g: g, "y": lambda g: g}
-    right = {"x": lambda g: g, "y": lambda g: -g}
+    wrong = (
+        lambda g: g,
+        lambda g: g,
+    )
+    right = (
+        lambda g: g,
+        lambda g: -g,
+    )
 
     def function(subtract, x, w, target):
         return np.mean(subtract(target, np.tanh(x @ w)) ** 2)
@@ -108,8 +116,14 @@ class bearing:
     def operation(y, x):
         return np.arctan2(y, x)
 
-    wrong = {"y": lambda g, y, x: g * y / (x * x + y * y), "x": lambda g, y, x: -g * x / (x * x + y * y)}
-    right = {"y": lambda g, y, x: g * x / (x * x + y * y), "x": lambda g, y, x: -g * y / (x * x + y * y)}
+    wrong = (
+        lambda g, y, x: g * y / (x * x + y * y),
+        lambda g, y, x: -g * x / (x * x + y * y),
+    )
+    right = (
+        lambda g, y, x: g * x / (x * x + y * y),
+        lambda g, y, x: -g * y / (x * x + y * y),
+    )
 
     def function(angle, x, y):
         return np.sum(np.hypot(x, y) * np.sin(angle(y, x)))
@@ -124,8 +138,14 @@ class add_bias:
     def operation(x, bias):
         return x + bias
 
-    wrong = {"x": lambda g: g, "bias": lambda g: np.mean(g, axis=0)}
-    right = {"x": lambda g: g, "bias": lambda g: np.sum(g, axis=0)}
+    wrong = (
+        lambda g: g,
+        lambda g: np.mean(g, axis=0),
+    )
+    right = (
+        lambda g: g,
+        lambda g: np.sum(g, axis=0),
+    )
 
     def function(add, x, weight, bias):
         return np.sum(np.tanh(add(x @ weight, bias)))
@@ -140,8 +160,8 @@ class third_power:
     def operation(x):
         return x**3
 
-    wrong = {"x": lambda g, x, out: g * 3 * out / x}
-    right = {"x": lambda g, x: g * 3 * x * x}
+    wrong = (lambda g, x, out: g * 3 * out / x,)
+    right = (lambda g, x: g * 3 * x * x,)
 
     def function(cube, x):
         return np.sum(cube(x) - 2 * x)
@@ -159,8 +179,8 @@ class saved_on_the_way:
     def operation(x):
         return 6 * x
 
-    wrong = {"x": lambda g, x: g * 6 * constant(x) / x}
-    right = {"x": lambda g, x: g * 6 * x / x}
+    wrong = (lambda g, x: g * 6 * constant(x) / x,)
+    right = (lambda g, x: g * 6 * x / x,)
 
     def function(multiply, x):
         return np.sum(np.sin(multiply(x)))
@@ -180,8 +200,8 @@ class product_with_two_zeros:
     def operation(x):
         return np.prod(x)
 
-    wrong = {"x": lambda g, x: np.stack([g * p if constant(p) != 0 else np.zeros_like(g) for p in of_the_others(x)])}
-    right = {"x": lambda g, x: np.stack([g * p for p in of_the_others(x)])}
+    wrong = (lambda g, x: np.stack([g * p if constant(p) != 0 else np.zeros_like(g) for p in of_the_others(x)]),)
+    right = (lambda g, x: np.stack([g * p for p in of_the_others(x)]),)
 
     def function(product, x):
         return product(x) + np.sum(x * x)
