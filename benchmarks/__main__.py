@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.chain import chain
+from benchmarks.gradient_checking import check_faults
 from benchmarks.harness import Effort
 from benchmarks.recording import backward, record
 from benchmarks.report import Result, environment, load_average, to_json, to_markdown
@@ -31,6 +32,7 @@ WORKLOADS: dict[str, Workload] = {
     "chain": chain,
     "mlp": partial(train, Network((784, 128, 64, 10), batch=64, limit=1.25)),
     "import": startup,
+    "gradcheck": check_faults,
 }
 
 EFFORTS = {

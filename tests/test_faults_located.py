@@ -72,8 +72,7 @@ def _tuple(out):
 
 #: Some of each kind: what matters here are the worlds. (The engine itself sums what was broadcast, and casts.)
 SOME = [
-    "repeated_index", "bias_averaged", "subtraction_adds", "arctan2_of_swapped_arguments", "softmax_without_its_sum",
-    "complex_product_not_conjugated", "solution_independent_of_its_matrix", "product_divided_by_its_zero",
+    "repeated_index", "bias_averaged", "arctan2_of_swapped_arguments", "complex_product_not_conjugated",
     "last_cell_state_ignored",
 ]  # fmt: skip
 
@@ -107,5 +106,4 @@ def test_functions_of_other_worlds(world, name, data):
     assert check_gradients(adapter(function(fault, fault.right, inputs)), *floating).passed
     with pytest.raises(GradientError) as error:
         check_gradients(adapter(function(fault, fault.wrong, inputs)), *floating)
-    if name != "solution_independent_of_its_matrix":
-        assert error.value.report.mistake == fault.mistake
+    assert error.value.report.mistake == fault.mistake
