@@ -75,7 +75,8 @@ class Check:
                 if self.at_kinks == "interval":
                     break
                 self.at = kinks.moved(self.call.at, self.rng, attempt)
-                self.report.notes = [f"at the given point {kink.reason}, so a point nearby was tested, too"]
+                if attempt == 0:
+                    self.report.notes = [f"at the given point {kink.reason}; so a point nearby was tested, too"]
         else:
             self.fail(f"{self.title}: nowhere near this point is there a derivative to test", error=KinkError)
         self.report.evaluations = dict(self.call.counts)
@@ -124,7 +125,9 @@ class Check:
     # --- what there is to know --------------------------------------------------------------------------------------
     def measure(self) -> None:
         """Compute the value and all gradients."""
+        before = [x.copy() for x in self.at]
         self.linearize()
+        self.check_untouched(self.call.labels, self.at, before)
         if not self.outs:
             raise TypeError(f"{self.title}: no result is of floating-point dtype, so there is nothing to differentiate")
         self.point = [double(x) for x in self.at]
@@ -193,11 +196,16 @@ class Check:
         before, given = [x.copy() for x in self.at], [c.copy() for c in self.cotangents]
         found = self.pull(given)
         labels = [*self.call.labels, *(f"the cotangent of result {i}" for i in range(len(given)))]
-        for label, now, was in zip(labels, [*self.at, *given], [*before, *self.cotangents], strict=True):
+        self.check_untouched(labels, [*self.at, *given], [*before, *self.cotangents])
+        return found
+
+    def check_untouched(self, labels: Sequence[str], arrays: Sequence[Array], before: Sequence[Array]) -> None:
+        """Nobody may write into what he was given."""
+        for label, now, was in zip(labels, arrays, before, strict=True):
             if not (np.array_equal(now, was) or np.array_equal(now, was, equal_nan=True)):
+                np.copyto(now, was)
                 text = "others may still need these numbers: compute into a new array"
                 self.fail(f"{self.title} changes {label} in place", Mistake("input mutated", text))
-        return found
 
     def check_shapes(self) -> None:
         """A gradient has the shape of what it belongs to."""

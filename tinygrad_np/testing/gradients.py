@@ -135,6 +135,8 @@ def _formula(call: Call, formula: Any) -> Call:
         scalar = not isinstance(cotangents, tuple) and np.ndim(cotangents) == 0 and cotangents.dtype.kind == "f"
         plain = scalar and takes(formula, len(inputs))
         found = formula(*inputs) if plain else formula(cotangents, *inputs)
+        if not isinstance(found, tuple) and len(differentiated) == 1:
+            found = (found,)
         if isinstance(found, tuple) and len(found) == len(differentiated) != len(inputs):
             known = dict(zip(differentiated, found, strict=True))
             found = tuple(known.get(i) for i in range(len(inputs)))

@@ -25,6 +25,7 @@ QUICK = tuple(2.0**-k for k in (11, 12))
 COARSE = tuple(2.0**-k for k in range(9, 13))
 THOROUGH = tuple(2.0**-k for k in range(2, 31))
 _COLUMNS = 4  # of Romberg's table: more of them only amplify rounding
+_SHORTEST = 8  # steps that measure the noise
 
 
 @dataclass(frozen=True)
@@ -89,35 +90,73 @@ class Line:
                 size = np.maximum(size, np.max(size) / 16)
         return np.asarray(self._eps * size + np.finfo(float).tiny)
 
+    def reach(self, steps: Sequence[float]) -> float:
+        """Return the steepest secant over some steps: beside it, a slope may count as zero."""
+        with np.errstate(all="ignore"):
+            secants = [np.abs(self.change(t, -t)) / (2 * t) for t in steps]
+        return float(np.max([s for s in secants if np.all(np.isfinite(s))], initial=0))
+
     def slope(self, steps: Sequence[float]) -> Estimate:
         """Return the derivative at ``t = 0`` by central differences, whose error has even powers of the step only."""
         quotients = [self.change(t, -t) / (2 * t) for t in steps]
-        return _extrapolated(quotients, [self.rounding / t for t in steps], [4.0**j for j in range(1, _COLUMNS + 1)])
+        return _extrapolated(quotients, steps, self.rounding, [4.0**j for j in range(1, _COLUMNS + 1)])
 
     def jump(self, steps: Sequence[float]) -> Estimate:
         """Return by how much the slope jumps at ``t = 0``: what no halving of the steps makes smaller."""
         quotients = [(self.change(t) + self.change(-t)) / t for t in steps]
-        return _extrapolated(
-            quotients, [4 * self.rounding / t for t in steps], [2.0 ** (2 * j - 1) for j in range(1, _COLUMNS + 1)]
-        )
+        return _extrapolated(quotients, steps, 4 * self.rounding, [2.0 ** (2 * j - 1) for j in range(1, _COLUMNS + 1)])
 
 
-def _extrapolated(quotients: Sequence[Array], roundings: Sequence[Array], ratios: Sequence[float]) -> Estimate:
-    """Romberg's table, and of its entries, for each element, the one that its neighbours are closest to."""
-    value = np.asarray(quotients[0], float)
-    error = np.full(value.shape, np.inf)
+def _extrapolated(
+    quotients: Sequence[Array], steps: Sequence[float], rounding: Array, ratios: Sequence[float]
+) -> Estimate:
+    """Romberg's table, and of its entries, for each element, the one with the smallest error.
+
+    Long steps may see another function, beyond a pole, and believe in it: from the shortest step to longer ones, the
+    entries count as long as they do not contradict those of all shorter steps.
+    """
+    rows = _table(quotients, steps, np.maximum(rounding, _noise(quotients, steps)), ratios)
+    value, error = rows[-1].value, rows[-1].error
+    low, high = np.full(value.shape, -np.inf), np.full(value.shape, np.inf)
+    consistent = np.full(value.shape, True)
+    with np.errstate(all="ignore"):
+        for row in reversed(rows):
+            known = np.isfinite(row.error)
+            slack = np.where(known, 8 * row.error, np.inf)
+            consistent &= ~(known & ((row.value + slack < low) | (row.value - slack > high)))
+            low = np.where(known & consistent, np.fmax(low, row.value - slack), low)
+            high = np.where(known & consistent, np.fmin(high, row.value + slack), high)
+            better = consistent & (row.error < error)
+            value, error = np.where(better, row.value, value), np.where(better, row.error, error)
+    return Estimate(np.asarray(value), np.asarray(error))
+
+
+def _noise(quotients: Sequence[Array], steps: Sequence[float]) -> Array | float:
+    """What the shortest steps disagree by, times the step: a function may be noisier than the rounding of its results."""
+    if len(steps) <= 2 * _SHORTEST:
+        return 0.0
+    with np.errstate(all="ignore"):
+        pairs = zip(quotients[-_SHORTEST:], quotients[-_SHORTEST + 1 :], steps[-_SHORTEST + 1 :], strict=False)
+        return np.asarray(np.max([np.nan_to_num(np.abs(a - b) * t, posinf=0) for a, b, t in pairs], axis=0))
+
+
+def _table(quotients: Sequence[Array], steps: Sequence[float], noise: Array, ratios: Sequence[float]) -> list[Estimate]:
+    """For each step, the best of the extrapolations that end with it, from the longest step on."""
+    rows = []
     above: list[Array] = []
     with np.errstate(all="ignore"):
-        for k, (quotient, rounding) in enumerate(zip(quotients, roundings, strict=True)):
+        for k, (quotient, step) in enumerate(zip(quotients, steps, strict=True)):
             row = [np.asarray(quotient, float)]
+            value, error = row[0], np.full(row[0].shape, np.inf)
             for j in range(1, min(k, len(ratios)) + 1):
                 row.append(row[-1] + (row[-1] - above[j - 1]) / (ratios[j - 1] - 1))
                 neighbours = [row[j - 1], above[j - 1], *above[j : j + 1]]
-                spread = np.max([np.abs(row[j] - n) for n in neighbours], axis=0) + 2 * rounding
+                spread = np.max([np.abs(row[j] - n) for n in neighbours], axis=0) + 2 * noise / step
                 better = spread < error  # false for NaN
                 value, error = np.where(better, row[j], value), np.where(better, spread, error)
+            rows.append(Estimate(np.asarray(value), np.asarray(error)))
             above = row
-    return Estimate(value, error)
+    return rows
 
 
 def differences(
@@ -191,8 +230,9 @@ def _signed(like: Array, rng: np.random.Generator, size: float) -> Array:
 
 
 def scales(x: Array) -> Array:
-    """Return the power of two near the size of each element, or near a sixteenth of what is typical for the array.
+    """Return the power of two near the size of each element: then nothing that is positive becomes negative.
 
+    Of a zero it is a sixteenth of what is typical for the array. What is tiny beside the others counts as less tiny.
     Of NaN and infinity it is 0: nothing can be moved there. A large array has one size for all, which is cheaper.
     """
     if x.size > _LARGE:
@@ -206,7 +246,8 @@ def scales(x: Array) -> Array:
     if largest == 0:
         return np.where(finite, 1.0, 0.0)
     typical = largest * float(np.sqrt(np.mean((sizes[finite] / largest) ** 2)))
-    exponents = np.round(np.log2(np.where(finite, np.maximum(sizes, typical / 16), 1)))
+    least = np.where(sizes > 0, typical * 2.0**-20, typical / 16)
+    exponents = np.round(np.log2(np.where(finite, np.maximum(sizes, least), 1)))
     return np.where(finite, np.exp2(exponents), 0.0)
 
 
