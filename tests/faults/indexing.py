@@ -118,7 +118,7 @@ class roll_by_the_same_shift:
 
 @fault("PaddlePaddle/Paddle#22708", "transpose", drawn(cycle, n=(3, 6)))
 class sort_without_inverse_permutation:
-    """The gradient is permuted as the elements were, and not back to where they came from."""
+    """Sorting has a wrong gradient; here it is permuted as the elements were, and not back."""
 
     def value(x):
         return np.sort(x)
