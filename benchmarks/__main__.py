@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.chain import chain
 from benchmarks.families import families
+from benchmarks.gradient_checking import check_faults
 from benchmarks.harness import Effort
 from benchmarks.recording import backward, record
 from benchmarks.report import Result, environment, load_average, to_json, to_markdown
@@ -33,6 +34,7 @@ WORKLOADS: dict[str, Workload] = {
     "mlp": partial(train, Network((784, 128, 64, 10), batch=64, limit=1.25)),
     "families": families,
     "import": startup,
+    "gradcheck": check_faults,
 }
 
 EFFORTS = {
