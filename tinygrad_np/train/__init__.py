@@ -1,6 +1,6 @@
 """Training: the loop, its history, metrics, and the folder that a run leaves behind."""
 
-from tinygrad_np.train.arrays import load_arrays, save_arrays
+from tinygrad_np._arrays import load_arrays, save_arrays
 from tinygrad_np.train.config import Config, OptionError
 from tinygrad_np.train.fit import DivergedError, Score, evaluate, fit, predict_logits
 from tinygrad_np.train.history import Epoch, History
