@@ -93,7 +93,8 @@ def read_csv(
     """
     path = Path(path)
     delimiter, fields = _first_row(path, delimiter)
-    header = not all(_is_number(field) for field in fields)
+    is_label = int(label) % len(fields) if isinstance(label, int) else None  # which may be text in any row
+    header = not all(_is_number(field) for i, field in enumerate(fields) if i != is_label)
     names = [name.strip() for name in fields] if header else [str(i) for i in range(len(fields))]
     place = _label_column(path, names, label, header)
     wanted = [i for i in range(len(names)) if i != place]

@@ -87,14 +87,13 @@ class Examples:
                 row = int(broken[0])
                 raise DataError(self.name, f"the label of example {row + 1} is {labels[row]}, which is no class")
             labels = labels.astype(np.int64)
-        if self.class_names and labels.dtype.kind in "iu":
-            return Dataset(self.x, labels.astype(np.int64), self.class_names, self.image_shape, self.name)
-        classes, y = np.unique(labels, return_inverse=True)
-        if len(classes) < 2:
-            raise DataError(
-                self.name, f"all {len(labels)} examples are of one class, {classes[0]}: nothing to tell apart"
-            )
-        return Dataset(self.x, y.astype(np.int64), tuple(map(str, classes)), self.image_shape, self.name)
+        names, y = self.class_names, labels
+        if not names or labels.dtype.kind not in "iu":
+            classes, y = np.unique(labels, return_inverse=True)
+            names = tuple(map(str, classes))
+        if len(names) < 2:
+            raise DataError(self.name, f"all {len(y)} examples are of one class, {names[0]}: nothing to tell apart")
+        return Dataset(self.x, y.astype(np.int64), names, self.image_shape, self.name)
 
     def __str__(self) -> str:
         shape = "x".join(map(str, self.image_shape)) if self.image_shape else f"{self.x.shape[1]} numbers"
@@ -119,8 +118,8 @@ def load(
     =============================  =====================================================================================
     ``.csv``, ``.tsv``, ``.txt``   one example per line, see :func:`read_csv`; columns ``pixel0``, ``pixel1`` ... are
                                    bytes. Also compressed: ``.csv.gz``
-    ``.npz``, ``.h5``, ``.hdf5``   arrays that are called ``x`` and ``y``, ``x_train`` and ``y_train`` or ``train_set_x``
-                                   and ``train_set_y`` ..., with or without those of a test set
+    ``.npz``, ``.h5``, ``.hdf5``   arrays called ``x`` and ``y``, ``x_train`` and ``y_train``, ``train_set_x`` and
+                                   ``train_set_y`` ..., with or without those of a test set
     ``.npy``                       examples without labels
     IDX (also ``.gz``)             a file of images, with the file of labels beside it; or a folder that has the four
                                    files of MNIST
