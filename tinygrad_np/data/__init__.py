@@ -5,6 +5,7 @@ from tinygrad_np.data.dataset import Dataset
 from tinygrad_np.data.digits import digits
 from tinygrad_np.data.errors import DataError
 from tinygrad_np.data.loading import Examples, load
+from tinygrad_np.data.preprocessing import Standardizer, one_hot
 from tinygrad_np.data.split import split
 
-__all__ = ["DataError", "Dataset", "Examples", "batches", "digits", "load", "split"]
+__all__ = ["DataError", "Dataset", "Examples", "Standardizer", "batches", "digits", "load", "one_hot", "split"]
