@@ -10,7 +10,9 @@ from pathlib import Path
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 1 if a mutant survives."""
-    parser = argparse.ArgumentParser(prog="python -m tinygrad_np.testing", description="Test your tests of derivatives.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tinygrad_np.testing", description="Test your tests of derivatives."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     mutate = commands.add_parser(
         "mutate", help="break each rule in turn, and see which tests notice",

@@ -34,7 +34,8 @@ _NEEDED = {"len", "range", "zip", "tuple", "list", "set", "sorted", "enumerate",
 _MENDED: dict[str, ast.operator] = {"quotient": ast.Div(), "product": ast.Mult()}
 _SHARE = ast.Name("share", ast.Load())
 _TIES: dict[type[ast.cmpop], ast.cmpop] = {
-    ast.Gt: ast.GtE(), ast.GtE: ast.Gt(), ast.Lt: ast.LtE(), ast.LtE: ast.Lt(), ast.Eq: ast.NotEq(), ast.NotEq: ast.Eq(),
+    ast.Gt: ast.GtE(), ast.GtE: ast.Gt(), ast.Lt: ast.LtE(), ast.LtE: ast.Lt(),
+    ast.Eq: ast.NotEq(), ast.NotEq: ast.Eq(),
 }  # fmt: skip
 
 
@@ -197,11 +198,11 @@ def _of_call(node: ast.Call, is_global: Callable[[str], bool]) -> Iterator[tuple
             yield "call", node.func.value
         elif args and args[0] is node.args[0]:
             yield "call", args[0]
-        if len(node.args) > 1 and len(args) == len(node.args) and all(map(_may_be_array, args[:2])) and not method:
+        several = len(args) == len(node.args) > 1
+        if several and not method and all(map(_may_be_array, args[:2])):
             yield "swap", _call(node, [args[1], args[0], *args[2:]])
-        if len(args) > 1 and len(args) == len(node.args) and isinstance(args[-1], ast.Name):
-            if args[-1].id in ("axis", "axes"):
-                yield "axis", _call(node, args[:-1])
+        if several and _word(args[-1]) in ("axis", "axes"):
+            yield "axis", _call(node, args[:-1])
     if name != "zip":
         for keyword in node.keywords:
             if keyword.arg is not None:
@@ -210,7 +211,12 @@ def _of_call(node: ast.Call, is_global: Callable[[str], bool]) -> Iterator[tuple
 
 
 def _name(node: ast.Call) -> str:
-    return getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+    return _word(node.func)
+
+
+def _word(node: ast.expr) -> str:
+    """What it is called, if it is a name or an attribute."""
+    return str(getattr(node, "attr", None) or getattr(node, "id", ""))
 
 
 def _is_of_namespace(node: ast.expr, is_global: Callable[[str], bool]) -> bool:
@@ -221,8 +227,8 @@ def _is_of_namespace(node: ast.expr, is_global: Callable[[str], bool]) -> bool:
 
 def _may_be_array(node: ast.expr) -> bool:
     """Not a number, and not called a shape or an axis."""
-    word = getattr(node, "attr", None) or getattr(node, "id", "")
-    return not isinstance(node, ast.Constant | ast.Tuple | ast.List) and not word.endswith(("shape", "shapes", "axis"))
+    shapely = _word(node).endswith(("shape", "shapes", "axis"))
+    return not isinstance(node, ast.Constant | ast.Tuple | ast.List) and not shapely
 
 
 def _indices(node: ast.Subscript) -> list[ast.expr]:

@@ -69,9 +69,9 @@ def compiled(tree: Function, function: types.FunctionType) -> types.CodeType:
         tree.body = ast.IfExp(ast.Constant(True), tree.body, cells) if old.co_freevars else tree.body
         inner = [ast.Return(tree)]
     arguments = ast.arguments([], [ast.arg(name) for name in old.co_freevars], None, [], [], None, [])
-    outer = ast.FunctionDef("outer", arguments, inner, [], None, None)
-    if "type_params" in outer._fields:
-        outer.type_params = []  # Python 3.12
+    outer = ast.parse("def outer(): pass").body[0]  # with the fields that this version of Python has
+    assert isinstance(outer, ast.FunctionDef)
+    outer.args, outer.body = arguments, inner
     module = ast.fix_missing_locations(ast.Module([outer], []))
     code = compile(module, old.co_filename, "exec", old.co_flags & _FUTURE, dont_inherit=True)
     code = _inside(_inside(code, "outer"), old.co_name)

@@ -112,8 +112,8 @@ def mutants_of(subject: Subject) -> Iterator[Mutant]:
     seen = {ast.dump(tree)}
     names: dict[str, int] = {}
     for edit in edits(tree, subject.variadic, function.__globals__.__contains__):
-        new = ast.copy_location(edit.new, edit.old)
-        mutated = copy.deepcopy(tree, {id(edit.old): copy.deepcopy(new)})
+        new = ast.copy_location(copy.deepcopy(edit.new), edit.old)
+        mutated = copy.deepcopy(tree, {id(edit.old): new})
         if (dump := ast.dump(mutated)) in seen:
             continue
         seen.add(dump)

@@ -14,11 +14,10 @@ import resource
 import select
 import signal
 import time
-import types
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_np.testing.mutation.functions import announced, compiled, installed
@@ -28,8 +27,8 @@ from tinygrad_np.testing.mutation.subjects import Subject
 __all__ = ["Outcome", "Test", "Trace", "run", "trace"]
 
 _CALL = "__mutation_testing_reached__"
-#: A mutant may take this many seconds of the processor, and this many times what the test takes otherwise.
-_PATIENCE, _TIMES = 20, 20
+#: A mutant may take so many seconds of the processor (``patience``), and this many times what the test takes otherwise.
+_TIMES = 20
 _MEMORY = 8 * 2**30  # more than before, in bytes
 
 
@@ -63,7 +62,6 @@ class Outcome:
     complaint: str = ""
     tests: int = 0
     seconds: float = 0.0
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def trace(
@@ -93,19 +91,19 @@ def trace(
 
 
 def run(
-    mutants: Iterable[Mutant], tests: Sequence[Test], traces: dict[str, Trace], jobs: int = 1
+    mutants: Iterable[Mutant], tests: Sequence[Test], traces: dict[str, Trace], jobs: int = 1, patience: float = 20
 ) -> Iterator[Outcome]:
     """Yield the outcome of each mutant, as they come."""
     if not hasattr(os, "fork"):
         raise NotImplementedError("mutants run in forks of this process, and this system has no os.fork")
     order = _Order(tests, traces)
-    waiting, running = iter(mutants), {}
+    waiting, running = iter(mutants), dict[int, _Child]()
     gc.collect()
     gc.freeze()  # forks share these pages as long as nobody writes to them
     try:
         while True:
             while len(running) < jobs and (mutant := next(waiting, None)) is not None:
-                child = _Child(mutant, order.of(mutant.subject), traces)
+                child = _Child(mutant, order.of(mutant.subject), traces, patience)
                 running[child.pipe] = child
             if not running:
                 return
@@ -151,8 +149,8 @@ class _Order:
 class _Child:
     """A fork in which one mutant runs. It tells through a pipe, line by line: a test's number; then its complaint."""
 
-    def __init__(self, mutant: Mutant, tests: list[Test], traces: dict[str, Trace]) -> None:
-        self.mutant, self.tests, self.traces = mutant, tests, traces
+    def __init__(self, mutant: Mutant, tests: list[Test], traces: dict[str, Trace], patience: float) -> None:
+        self.mutant, self.tests, self.traces, self.patience = mutant, tests, traces, patience
         self.started = self.last = time.monotonic()
         self.received = b""
         self.pipe, end = os.pipe()
@@ -173,7 +171,7 @@ class _Child:
         with self.mutant.installed():
             for i, test in enumerate(self.tests):
                 os.write(end, f"{i}\n".encode())
-                signal.setitimer(signal.ITIMER_PROF, _PATIENCE + _TIMES * self.traces[test.name].seconds)
+                signal.setitimer(signal.ITIMER_PROF, self.patience + _TIMES * self.traces[test.name].seconds)
                 complaint = test.run()
                 if complaint is not None:
                     os.write(end, json.dumps(complaint[:300]).encode() + b"\n")
@@ -189,7 +187,7 @@ class _Child:
 
     def stop_if_late(self) -> None:
         """Its time on the processor is limited, but it may also wait for ever."""
-        if time.monotonic() - self.last > 15 * _PATIENCE:
+        if time.monotonic() - self.last > 15 * self.patience:
             os.kill(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:
@@ -206,13 +204,9 @@ class _Child:
         lines = self.received.decode().splitlines()
         if not lines or lines[-1] == "null":
             return Outcome(self.mutant, None, "", len(self.tests), seconds)
-        *_, number, complaint = [*lines, ""] if lines[-1].isdigit() else lines
-        if complaint:
-            complaint = json.loads(complaint)
-        else:
-            number = lines[-1]
-            code = -status if status else 0
-            by = os.waitstatus_to_exitcode(status) if status else code
+        number, complaint = (lines[-1], "") if lines[-1].isdigit() else (lines[-2], json.loads(lines[-1]))
+        if not complaint:
+            by = os.waitstatus_to_exitcode(status)
             complaint = "took too long" if by in (-signal.SIGPROF, -signal.SIGKILL) else f"ended the process ({by})"
         return Outcome(self.mutant, self.tests[int(number)].name, complaint, int(number) + 1, seconds)
 
@@ -225,7 +219,7 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (soft, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def as_test(function: types.FunctionType | Callable[[], Any]) -> Test:
+def as_test(function: Callable[[], Any]) -> Test:
     """A test of a function that raises an exception where it complains."""
 
     def run() -> str | None:

@@ -90,7 +90,7 @@ class Score:
 
 def score(
     *operations: Any, tests: Sequence[Callable[[], Any]], equivalent: dict[str, dict[str, str]] | None = None,
-    jobs: int = 1,
+    jobs: int = 1, patience: float = 20,
 ) -> Score:  # fmt: skip
     """Break the rules of operations in every way there is, and see which tests notice.
 
@@ -99,11 +99,14 @@ def score(
     *operations : Primitive or callable
         Operations, NumPy functions that are such, or Python functions.
     tests : sequence of callable
-        Each raises an exception if something is wrong. For pytest's tests, use ``python -m tinygrad_np.testing mutate``.
+        Each raises an exception if something is wrong. For pytest's tests: ``python -m tinygrad_np.testing mutate``.
     equivalent : dict, optional
         Mutants that nothing can notice: name of the function -> change -> the reason.
     jobs : int
         How many mutants run at a time.
+    patience : float
+        A mutant may loop: after so many seconds of the processor (and 20 times what the test takes without it), the
+        test has noticed.
 
     Returns
     -------
@@ -128,15 +131,15 @@ def score(
     for entry in entries:
         if not isinstance(entry, Primitive | FunctionType):
             raise TypeError(f"{entry!r} is neither an operation nor a Python function, so there is no rule to break")
-    return measure(subjects(entries), [as_test(test) for test in tests], equivalent or {}, jobs=jobs)
+    return measure(subjects(entries), [as_test(test) for test in tests], equivalent or {}, jobs=jobs, patience=patience)
 
 
 def measure(
     found: Sequence[Subject], tests: Sequence[Test], equivalent: dict[str, dict[str, str]], *, jobs: int = 1,
-    only: Callable[[Subject], bool] = lambda subject: True, file: Path | None = None, fresh: bool = False,
-    progress: Callable[[str], None] = lambda line: None,
+    patience: float = 20, only: Callable[[Subject], bool] = lambda subject: True, file: Path | None = None,
+    fresh: bool = False, progress: Callable[[str], None] = lambda line: None,
 ) -> Score:  # fmt: skip
-    """Run tests against the mutants of ``found`` (all are traced, ``only`` some are broken); keep the results in a file.
+    """Run tests against the mutants of ``only`` some subjects (all are traced), and keep the results in a file.
 
     From that file it knows which tests reach what, as long as their files stay the same; and which mutants have died,
     as long as the function stays the same and there is the test that noticed.
@@ -165,7 +168,7 @@ def measure(
         if f"{function}: {change}" not in names
     ]
     saved = time.monotonic()
-    for k, outcome in enumerate(run(waiting, tests, traces, jobs)):
+    for k, outcome in enumerate(run(waiting, tests, traces, jobs, patience)):
         result.outcomes.append(outcome)
         by = outcome.killer or "SURVIVED"
         progress(f"{k + 1}/{len(waiting)} {outcome.mutant.name}: {by} ({outcome.tests} tests, {outcome.seconds:.1f} s)")
@@ -202,9 +205,7 @@ def _digest(subject: Subject) -> str:
     return hashlib.sha1(subject.source.encode()).hexdigest()[:12]
 
 
-def _save(
-    file: Path, kept: dict[str, Any], found: Sequence[Subject], traces: dict[str, Trace], result: Score
-) -> None:
+def _save(file: Path, kept: dict[str, Any], found: Sequence[Subject], traces: dict[str, Trace], result: Score) -> None:
     numbers = {subject.name: i for i, subject in enumerate(found)}
     for name, t in traces.items():
         reached = sorted(numbers[r] for r in t.reached if r in numbers)

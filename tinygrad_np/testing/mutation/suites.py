@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,7 @@ class _Plugin:
         """In place of pytest's own loop over the tests."""
         if session.testsfailed:
             return False  # it could not collect all of them
-        tests = []
-        for item in session.items:
-            tests.append(Test(item.nodeid, lambda item=item: self.run(item), self.version(item.path)))  # type: ignore[misc]
+        tests = [Test(item.nodeid, partial(self.run, item), self.version(item.path)) for item in session.items]
         self.used = True
         try:
             self.result = self.use(tests)
