@@ -30,8 +30,9 @@ CHANGES = {
     "masks": (lambda x, y: (x == 0) | (y < 0),
               "-((x == 0) | (y < 0)); 2 * ((x == 0) | (y < 0)); x == 0; y < 0; x != 0; 1; y <= 0; 1"),
     "an axis": (lambda g, axis: np.flip(g, axis), "-np.flip(g, axis); 2 * np.flip(g, axis); g; np.flip(g)"),
-    "keywords": (lambda g: -np.sum(g, axis=1, keepdims=True), "2 * -np.sum(g, axis=1, keepdims=True); " + "; ".join([
-                 "np.sum(g, axis=1, keepdims=True)", "g", "np.sum(g, keepdims=True)", "np.sum(g, axis=1)", "2", "False"])),
+    "an axis by name": (lambda g: np.max(g, axis=1), "-np.max(g, axis=1); 2 * np.max(g, axis=1); g; np.max(g); 2"),
+    "a flag": (lambda g: np.max(g, keepdims=True),
+               "-np.max(g, keepdims=True); 2 * np.max(g, keepdims=True); g; np.max(g); False"),
     "a method": (lambda g: g.sum(-1), "-g.sum(-1); 2 * g.sum(-1); g; 2"),
     "branches": (lambda g, x: g if x else 0, "-g; 2 * g; g; 0; 1"),
     "where": (lambda g, x: np.where(x, g, 0), "-np.where(x, g, 0); 2 * np.where(x, g, 0); g; 0; np.where(x, 0, g); 1"),
