@@ -27,9 +27,9 @@ class Edit:
 
 #: Calls with nothing in them to get wrong, or nothing that a derivative depends on.
 _IGNORED = {"errstate", "isinstance", "hasattr", "getattr", "type", "finfo", "catch_warnings", "simplefilter"}
-#: Of these there is no version without the call.
+#: Python's own functions without which there is nothing that would run.
 _NEEDED = {"len", "range", "zip", "tuple", "list", "set", "sorted", "enumerate", "iter", "next", "map", "filter", "min",
-           "max", "int", "bool", "str", "prod"}  # fmt: skip
+           "max", "int", "bool", "str"}  # fmt: skip
 #: Functions that mend an operator at its poles: without them it is the operator.
 _MENDED: dict[str, ast.operator] = {"quotient": ast.Div(), "product": ast.Mult()}
 _SHARE = ast.Name("share", ast.Load())
@@ -189,7 +189,7 @@ def _of_call(node: ast.Call, is_global: Callable[[str], bool]) -> Iterator[tuple
         yield "call", args[1]
         yield "call", args[2]
         yield "swap", _call(node, [args[0], args[2], args[1]])
-    elif name not in _NEEDED:
+    elif not (isinstance(node.func, ast.Name) and name in _NEEDED):
         if name in _MENDED and len(args) == 2:
             yield "pole", _binary(args[0], _MENDED[name], args[1])
         method = isinstance(node.func, ast.Attribute) and not _is_of_namespace(node.func.value, is_global)
