@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _mutate(options: argparse.Namespace) -> int:
     from tinygrad_np.testing.mutation.mutants import mutants_of
+    from tinygrad_np.testing.mutation.results import Results
     from tinygrad_np.testing.mutation.scores import measure, read_equivalents
     from tinygrad_np.testing.mutation.subjects import Subject, load, operations_of, subjects
     from tinygrad_np.testing.mutation.suites import with_tests
@@ -58,7 +59,7 @@ def _mutate(options: argparse.Namespace) -> int:
     result = with_tests(
         options.tests,
         lambda tests: measure(
-            found, tests, equivalent, jobs=options.jobs, only=wanted, file=options.json, fresh=options.fresh,
+            found, tests, equivalent, jobs=options.jobs, only=wanted, results=Results(options.json, options.fresh),
             progress=lambda line: print(line, file=sys.stderr, flush=True),
         ),
     )  # fmt: skip

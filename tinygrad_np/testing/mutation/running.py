@@ -64,30 +64,24 @@ class Outcome:
     seconds: float = 0.0
 
 
-def trace(
-    subjects: Sequence[Subject], tests: Sequence[Test], progress: Callable[[str], None] = lambda line: None
-) -> dict[str, Trace]:
-    """Run the tests without mutants, and note which functions they reach, and their time."""
+def trace(subjects: Sequence[Subject], tests: Sequence[Test]) -> Iterator[tuple[str, Trace]]:
+    """Run tests without mutants; yield the name of each, and which functions it reaches, and its time."""
     reached: set[int] = set()
-    found: dict[str, Trace] = {}
+    namespaces = [function.__globals__ for subject in subjects for function in subject.functions]
     with ExitStack() as stack:
         for i, subject in enumerate(subjects):
             if subject.tree is not None:
-                for function in subject.functions:
-                    function.__globals__[_CALL] = reached.add
                 code = compiled(announced(subject.tree, _CALL, i), subject.functions[0])
                 stack.enter_context(installed(subject.functions, code))
-        for k, test in enumerate(tests):
-            progress(f"{k + 1}/{len(tests)} without mutants: {test.name}")
+        for namespace in namespaces:
+            namespace[_CALL] = reached.add
+            stack.callback(namespace.pop, _CALL, None)
+        for test in tests:
             reached.clear()
             start = time.process_time()
             failed = test.run()
-            seconds = time.process_time() - start
-            found[test.name] = Trace(round(seconds, 4), [subjects[i].name for i in reached], failed, test.version)
-    for subject in subjects:
-        for function in subject.functions:
-            function.__globals__.pop(_CALL, None)
-    return found
+            seconds = round(time.process_time() - start, 4)
+            yield test.name, Trace(seconds, [subjects[i].name for i in reached], failed, test.version)
 
 
 def run(

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sys
-import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 from tinygrad_np.primitives import Primitive, table
 from tinygrad_np.testing.mutation.mutants import Mutant, mutants_of
-from tinygrad_np.testing.mutation.running import Outcome, Test, Trace, as_test, run, trace
+from tinygrad_np.testing.mutation.results import Results
+from tinygrad_np.testing.mutation.running import Outcome, Test, as_test, run, trace
 from tinygrad_np.testing.mutation.subjects import Subject, subjects
 
 __all__ = ["Score", "measure", "read_equivalents", "score"]
@@ -136,90 +133,51 @@ def score(
 
 def measure(
     found: Sequence[Subject], tests: Sequence[Test], equivalent: dict[str, dict[str, str]], *, jobs: int = 1,
-    patience: float = 20, only: Callable[[Subject], bool] = lambda subject: True, file: Path | None = None,
-    fresh: bool = False, progress: Callable[[str], None] = lambda line: None,
+    patience: float = 20, only: Callable[[Subject], bool] = lambda subject: True, results: Results | None = None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> Score:  # fmt: skip
-    """Run tests against the mutants of ``only`` some subjects (all are traced), and keep the results in a file.
+    """Run tests against the mutants of ``only`` some subjects (all are traced), and keep the results.
 
-    From that file it knows which tests reach what, as long as their files stay the same; and which mutants have died,
-    as long as the function stays the same and there is the test that noticed.
+    From what was kept before it knows which tests reach what, as long as their files stay the same; and which mutants
+    have died, as long as the function stays the same and there is the test that noticed.
     """
-    kept: dict[str, Any] = json.loads(file.read_text()) if file and file.exists() and not fresh else {}
-    traces = _traces(found, tests, kept, progress)
-    result = Score(failing={name: t.failed for name, t in traces.items() if t.failed is not None})
+    results = Results() if results is None else results
+    traces = results.traces(found, tests)
+    missing = [test for test in tests if test.name not in traces]
+    for k, (name, new) in enumerate(trace(found, missing)):
+        progress(f"{k + 1}/{len(missing)} without mutants: {name} ({new.seconds:.1f} s)")
+        traces[name] = new
+        if k % 100 == 0 or k + 1 == len(missing):
+            results.keep_traces(found, traces)
     reached = {name for t in traces.values() if t.failed is None for name in t.reached}
     broken = [subject for subject in found if only(subject)]
-    result.unreached = [s for s in broken if s.name not in reached and next(mutants_of(s), None) is not None]
-    mutants = [mutant for subject in broken if subject.name in reached for mutant in mutants_of(subject)]
-    known = {key: record for key, record in kept.get("mutants", {}).items() if record["killer"] in traces}
+    mutants = [mutant for subject in broken for mutant in mutants_of(subject)]
+    score = Score(
+        unreached=[s for s in broken if s.name not in reached and any(mutant.subject is s for mutant in mutants)],
+        stale=sorted(
+            {f"{s.name}: {change}" for s in broken for change in equivalent.get(s.name, {})} - {m.name for m in mutants}
+        ),
+        failing={name: t.failed for name, t in traces.items() if t.failed is not None},
+    )
     waiting = []
     for mutant in mutants:
         if reason := equivalent.get(mutant.subject.name, {}).get(mutant.change):
-            result.equivalent.append((mutant, reason))
-        elif (record := known.get(mutant.name)) and record["source"] == _digest(mutant.subject):
-            result.outcomes.append(Outcome(mutant, record["killer"], record["complaint"], record["tests"]))
-        else:
+            score.equivalent.append((mutant, reason))
+        elif (known := results.outcome(mutant)) and known.killer in traces:
+            score.outcomes.append(known)
+        elif mutant.subject.name in reached:
             waiting.append(mutant)
-    names = {mutant.name for mutant in mutants}
-    result.stale = [
-        f"{function}: {change}"
-        for function in {s.name for s in broken} & equivalent.keys()
-        for change in equivalent[function]
-        if f"{function}: {change}" not in names
-    ]
-    saved = time.monotonic()
     for k, outcome in enumerate(run(waiting, tests, traces, jobs, patience)):
-        result.outcomes.append(outcome)
+        score.outcomes.append(outcome)
+        results.keep_outcome(outcome)
         by = outcome.killer or "SURVIVED"
         progress(f"{k + 1}/{len(waiting)} {outcome.mutant.name}: {by} ({outcome.tests} tests, {outcome.seconds:.1f} s)")
-        if file is not None and time.monotonic() - saved > 20:
-            _save(file, kept, found, traces, result)
-            saved = time.monotonic()
+    results.save()
     places = {id(mutant): i for i, mutant in enumerate(mutants)}
-    result.outcomes.sort(key=lambda outcome: places[id(outcome.mutant)])
-    if file is not None:
-        _save(file, kept, found, traces, result)
-    return result
+    score.outcomes.sort(key=lambda outcome: places[id(outcome.mutant)])
+    return score
 
 
 def read_equivalents(file: Path) -> dict[str, dict[str, str]]:
     """Read a TOML file of mutants that nothing can notice: a table per function, ``"change" = "reason"``."""
     return tomllib.loads(file.read_text())
-
-
-# --- what is kept -------------------------------------------------------------------------------------------------
-def _traces(
-    found: Sequence[Subject], tests: Sequence[Test], kept: dict[str, Any], progress: Callable[[str], None]
-) -> dict[str, Trace]:
-    old: dict[str, Trace] = {}
-    names = kept.get("functions", [])
-    if {subject.name for subject in found} <= set(names):
-        for name, record in kept.get("tests", {}).items():
-            old[name] = Trace(**record | {"reached": [names[i] for i in record["reached"]]})
-    same = {t.name: old[t.name] for t in tests if t.name in old and old[t.name].version == t.version}
-    new = trace(found, [t for t in tests if t.name not in same], progress)
-    return {t.name: same.get(t.name) or new[t.name] for t in tests}
-
-
-def _digest(subject: Subject) -> str:
-    return hashlib.sha1(subject.source.encode()).hexdigest()[:12]
-
-
-def _save(file: Path, kept: dict[str, Any], found: Sequence[Subject], traces: dict[str, Trace], result: Score) -> None:
-    numbers = {subject.name: i for i, subject in enumerate(found)}
-    for name, t in traces.items():
-        reached = sorted(numbers[r] for r in t.reached if r in numbers)
-        kept.setdefault("tests", {})[name] = asdict(t) | {"reached": reached}
-    if [*numbers] != kept.get("functions"):
-        kept["tests"] = {name: kept["tests"][name] for name in traces}  # what others reach has other numbers
-    kept["functions"] = [*numbers]
-    for outcome in result.outcomes:
-        mutant = outcome.mutant
-        kept.setdefault("mutants", {})[mutant.name] = {
-            "function": mutant.subject.name, "kind": mutant.kind, "line": mutant.line, "diff": mutant.diff,
-            "source": _digest(mutant.subject), "killer": outcome.killer, "complaint": outcome.complaint,
-            "tests": outcome.tests, "seconds": outcome.seconds,
-        }  # fmt: skip
-    kept["equivalent"] = {mutant.name: reason for mutant, reason in result.equivalent}
-    kept["python"] = sys.version.split()[0]
-    file.write_text(json.dumps(kept, indent=1))
