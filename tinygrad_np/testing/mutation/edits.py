@@ -30,6 +30,8 @@ _IGNORED = {"errstate", "isinstance", "hasattr", "getattr", "type", "finfo", "ca
 #: Python's own functions without which there is nothing that would run.
 _NEEDED = {"len", "range", "zip", "tuple", "list", "set", "sorted", "enumerate", "iter", "next", "map", "filter", "min",
            "max", "int", "bool", "str"}  # fmt: skip
+#: Functions of two arguments that can be swapped.
+_SYMMETRIC = {"maximum", "minimum", "fmax", "fmin", "add", "multiply", "hypot", "logaddexp"}
 #: Functions that mend an operator at its poles: without them it is the operator.
 _MENDED: dict[str, ast.operator] = {"quotient": ast.Div(), "product": ast.Mult()}
 _SHARE = ast.Name("share", ast.Load())
@@ -199,7 +201,7 @@ def _of_call(node: ast.Call, is_global: Callable[[str], bool]) -> Iterator[tuple
         elif args and args[0] is node.args[0]:
             yield "call", args[0]
         several = len(args) == len(node.args) > 1
-        if several and not method and all(map(_may_be_array, args[:2])):
+        if several and not method and name not in _SYMMETRIC and all(map(_may_be_array, args[:2])):
             yield "swap", _call(node, [args[1], args[0], *args[2:]])
         if several and _word(args[-1]) in ("axis", "axes"):
             yield "axis", _call(node, args[:-1])

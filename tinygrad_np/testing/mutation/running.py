@@ -2,7 +2,8 @@
 
 So nothing is imported or collected twice, and a mutant that loops, eats memory or crashes does no harm. Of each test it
 is first found out, in a run without mutants, which functions it reaches and how long it takes; of these tests, those
-go first that have noticed other mutants of the same function, then those that reach little else, then short ones.
+go first that have noticed other mutants of the same function, then those that have the operation in their name, then
+those that reach little else.
 """
 
 from __future__ import annotations
@@ -130,12 +131,12 @@ class _Order:
 
     def of(self, subject: Subject) -> list[Test]:
         killed = self.killed.setdefault(subject.name, Counter())
-        words = [f"[{rule.rpartition('.')[0]}]" for rule in subject.rule_of]
 
-        def key(test: Test) -> tuple[int, bool, int, float]:
-            trace = self.traces[test.name]
-            named = any(test.name.endswith(word) for word in words)
-            return -killed[test.name], not named, len(trace.reached), trace.seconds
+        def key(test: Test) -> tuple[int, bool, bool, int, float]:
+            trace, words = self.traces[test.name], subject.concerns
+            named = any(test.name.endswith(f"[{word}]") for word in words)
+            like = any(word.strip("_") in test.name for word in words if len(word) > 2)
+            return -killed[test.name], not named, not like, len(trace.reached), trace.seconds
 
         return sorted(self.reaching.get(subject.name, []), key=key)
 

@@ -34,6 +34,8 @@ class Subject:
         All those that run it: the same code may be the rule of several operations.
     rule_of : list of str
         What it is the rule of, ``"operation.argument"``; empty for what rules call.
+    concerns : set of str
+        The operations whose derivatives it takes part in.
     variadic : bool
         It returns the cotangents of several arguments.
     tree : ast.FunctionDef or ast.Lambda or None
@@ -43,6 +45,7 @@ class Subject:
     name: str
     functions: list[Function]
     rule_of: list[str] = field(default_factory=list)
+    concerns: set[str] = field(default_factory=set)
     variadic: bool = False
     tree: ast.FunctionDef | ast.Lambda | None = None
 
@@ -76,6 +79,11 @@ def subjects(operations: Iterable[Primitive | Function], within: str | None = No
         for helper in _only_for(rules, within):
             if helper.__code__ not in found:
                 _enter(found, helper)
+    helpers = {f: subject for subject in found.values() if not subject.rule_of for f in subject.functions}
+    for subject in found.values():
+        subject.concerns.update(rule.rpartition(".")[0] for rule in subject.rule_of)
+        for helper in _reached(subject.functions, helpers.__contains__):
+            helpers[helper].concerns |= subject.concerns
     taken: dict[str, int] = {}
     for subject in found.values():
         taken[subject.name] = taken.get(subject.name, 0) + 1
@@ -88,7 +96,7 @@ def _enter(found: dict[types.CodeType, Subject], function: Function, rule_of: st
     if code not in found:
         plain = rule_of if code.co_name == "<lambda>" and rule_of else function.__qualname__
         name = f"{function.__module__.rpartition('.')[2]}.{plain}"
-        found[code] = Subject(name, [], [], variadic, tree_of(function))
+        found[code] = Subject(name, [], variadic=variadic, tree=tree_of(function))
     subject = found[code]
     if not any(function is other for other in subject.functions):
         subject.functions.append(function)
