@@ -33,7 +33,7 @@ def _cholesky_vjp(g: Any, out: Any, upper: bool) -> Any:
     """Murray (2016), "Differentiation of the Cholesky decomposition", eq. 10."""
     bar, factor = (g.mT, adjoint(out)) if upper else (conj(g), out)
     inner = np.linalg.solve(adjoint(factor), _lower(adjoint(factor) @ bar))
-    return conj(hermitian_part(adjoint(np.linalg.solve(adjoint(factor), adjoint(inner)))))
+    return conj(hermitian_part(np.linalg.solve(adjoint(factor), adjoint(inner))))
 
 
 @primitive(np.linalg.cholesky, a=_cholesky_vjp)

@@ -169,7 +169,7 @@ def frexp(x: Any, /) -> Any:
     np.clip,
     a=lambda g, a, a_min, a_max: g * ((a >= a_min) & (a <= a_max) & (a_min < a_max)),
     a_min=lambda g, a, a_min, a_max: g * ((a < a_min) & (a_min <= a_max)),
-    a_max=lambda g, a, a_min, a_max: g * (np.maximum(a, a_min) > a_max),
+    a_max=lambda g, a, a_min, a_max: g * ((np.maximum(a, a_min) > a_max) | ((a >= a_min) & (a_min == a_max))),
 )
 def clip(a: Any, a_min: Any, a_max: Any) -> Any:
     """Limit the values. At a limit itself the gradient passes, as in PyTorch."""
