@@ -56,16 +56,14 @@ def _qr_vjp(g: Any, a: Any, out: Any) -> Any:
     q, r = out
     gq, gr = map(conj, g.filled(out))
     m, n = a.shape[-2:]
-    if m > n:
-        q, gq = _without_completion(q, gq, n)
-        r, gr = r[..., :n, :], gr[..., :n, :]
-    gr, rest = gr[..., :m], gr[..., m:]
-    if m < n:  # the right part of r is the adjoint of q, times that of a
-        r, gq = r[..., :m], gq + a[..., m:] @ adjoint(rest)
+    q, gq = _without_completion(q, gq, n)
+    r, gr = r[..., :n, :], gr[..., :n, :]
+    r, gr, rest = r[..., :m], gr[..., :m], gr[..., m:]  # r goes on to the right with the adjoint of q, times a
+    gq = gq + a[..., m:] @ adjoint(rest)
     inner = _lower(r @ adjoint(gr) - adjoint(gq) @ q)
     inner = gq + q @ (inner + adjoint(inner))
     found = adjoint(np.linalg.solve(r, adjoint(inner)))
-    return conj(np.concatenate([found, q @ rest], -1) if m < n else found)
+    return conj(np.concatenate([found, q @ rest], -1))
 
 
 def _without_completion(q: Any, gq: Any, k: int) -> tuple[Any, Any]:
@@ -215,7 +213,7 @@ def _eig_vjp(g: Any, out: Any) -> Any:
     inner = 0 if gw is None else gw.mT * vh
     if gv is not None:
         turn = vh @ gv
-        turn = turn - (vh @ v) * np.real(np.sum(conj(v) * gv, -2, keepdims=True))
+        turn = turn - (vh @ v) * np.sum(conj(v) * gv, -2, keepdims=True)
         if gw is not None:
             undetermined(gw, turn, w, among="eigenvalues")
         inner = inner + over(turn, conj(_gaps(w)), w) @ vh
