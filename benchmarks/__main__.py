@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.chain import chain
+from benchmarks.families import families
+from benchmarks.gradient_checking import check_faults
 from benchmarks.harness import Effort
 from benchmarks.recording import backward, record
 from benchmarks.report import Result, environment, load_average, to_json, to_markdown
@@ -30,13 +32,15 @@ WORKLOADS: dict[str, Workload] = {
     "backward-wide": partial(backward, 10_000),
     "chain": chain,
     "mlp": partial(train, Network((784, 128, 64, 10), batch=64, limit=1.25)),
+    "families": families,
     "import": startup,
+    "gradcheck": check_faults,
 }
 
 EFFORTS = {
     "full": Effort(rounds=301, seconds=1e-3, chain=(10_000, 100_000, 1_000_000)),
-    "quick": Effort(rounds=51, seconds=1e-3, chain=(10_000, 100_000)),
-    "smoke": Effort(rounds=1, seconds=0.0, chain=(100, 200)),
+    "quick": Effort(rounds=51, seconds=1e-3, chain=(10_000, 100_000), elements=100_000),
+    "smoke": Effort(rounds=1, seconds=0.0, chain=(100, 200), elements=1000),
 }
 
 

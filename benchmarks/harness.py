@@ -48,12 +48,15 @@ class Effort:
         Numbers of operations, from the shortest to the longest chain.
     threads : int, optional
         How many threads BLAS and PyTorch are limited to, if they are.
+    elements : int
+        Of the arrays that rules are measured on.
     """
 
     rounds: int
     seconds: float
     chain: tuple[int, ...]
     threads: int | None = None
+    elements: int = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -120,13 +123,16 @@ def check_agreement(outcomes: Mapping[str, Sequence[Any]], tolerance: float) -> 
     Raises
     ------
     AssertionError
-        If one differs by more than ``tolerance``, relatively, or in its shape; the message names it.
+        If one differs by more than ``tolerance``, relative to its largest element, or in its shape; the message names
+        it.
     """
     reference, *_ = outcomes
     for name, outcome in outcomes.items():
         for actual, expected in zip(outcome, outcomes[reference], strict=True):
             message = f"{name} does not compute what {reference} does"
-            np.testing.assert_allclose(np.asarray(actual), np.asarray(expected), tolerance, err_msg=message)
+            expected = np.asarray(expected)
+            scale = tolerance * np.abs(expected).max(initial=0)
+            np.testing.assert_allclose(np.asarray(actual), expected, 0, scale, err_msg=message)
 
 
 def measure(contenders: Mapping[str, Contender], effort: Effort, clock: Clock = time.perf_counter) -> Times:

@@ -52,6 +52,8 @@ class Result:
     ratios : dict of str to float
         Relative to the baseline.
     notes : list of str
+    rows : dict of str to dict of str to float
+        Of a workload of many small comparisons: the seconds by what is computed, and by contender.
     """
 
     title: str
@@ -60,6 +62,7 @@ class Result:
     baseline: str = ""
     ratios: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    rows: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def report_times(title: str, times: Times, baseline: str, goals: list[Goal], missing: Iterable[str] = ()) -> Result:
@@ -84,8 +87,19 @@ def to_markdown(results: Iterable[Result], facts: dict[str, str]) -> str:
             for name, seconds in result.times.items()
         ]
         lines += _table(["", "median", f"{result.baseline} = 1"], rows) if rows else []
+        lines += _side_by_side(result.rows) if result.rows else []
         lines += ["", *[f"- {note}" for note in result.notes]] if result.notes else []
     return "\n".join(lines) + "\n"
+
+
+def _side_by_side(rows: dict[str, dict[str, float]]) -> list[str]:
+    """One line per comparison: the time of the first contender, and the others' relative to it."""
+    first, *others = dict.fromkeys(name for times in rows.values() for name in times)
+    lines = [
+        [what, in_words(times[first]), *(f"{times[o] / times[first]:.2f}" if o in times else "-" for o in others)]
+        for what, times in rows.items()
+    ]
+    return _table(["", f"{first} = 1", *others], lines)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import Tensor
-from tinygrad_np.graph import leaf
-from tinygrad_np.record import wrap
 
 Array = np.ndarray
 
@@ -65,11 +63,6 @@ def assert_equal_pairing(found: float, expected: float, *sizes: Iterable[Array])
     """Compare two inner products, by the size of what was summed."""
     size = 1 + sum(float(np.sum(np.abs(a))) for arrays in sizes for a in arrays)
     assert abs(found - expected) <= 1e-10 * size, f"{found} instead of {expected}, sizes sum to {size}"
-
-
-def tensor(array: Array, requires_grad: bool = True) -> Tensor:
-    """A Tensor of this very memory: results of views have any layout, but ``Tensor(array)`` makes a compact copy."""
-    return wrap(array, leaf(array, requires_grad))
 
 
 def pull_back(outs: list[Any], leaves: list[Tensor], cotangents: Sequence[Any], **how: Any) -> list[Any]:

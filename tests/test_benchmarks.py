@@ -33,10 +33,36 @@ def test_every_workload(tmp_path):
     for result in results["workloads"].values():
         assert result["goals"]
         assert all(0 < seconds < 100 for seconds in result["times"].values())
-        assert result["ratios"][result["baseline"]] == 1
+        assert result["rows"] or result["ratios"][result["baseline"]] == 1
         for goal in result["goals"]:
             assert f"| {goal['what']} " in run.stdout
         assert f"**{result['title']}**" in run.stdout
+
+
+def test_families_names_what_has_no_derivative(monkeypatch):
+    from benchmarks import families
+    from benchmarks.harness import OURS, Effort
+    from benchmarks.report import to_markdown
+
+    able = families.Row("f", "here", lambda np, x: np.tanh(x), lambda torch, x: torch.tanh(x), families._flat)
+    unable = families.Row("f", "not there", able.numpy, None, families._flat)
+    monkeypatch.setattr(families, "ROWS", [able, unable])
+    pytest.importorskip("torch")
+    result = families.families(Effort(1, 0.0, (), elements=10))
+    assert {"PyTorch", OURS} <= set(result.rows["here"])
+    assert "PyTorch" not in result.rows["not there"]
+    lines = to_markdown([result], {}).splitlines()
+    assert any(line.startswith("| not there |") and "| - " in line for line in lines)
+
+
+def test_families_does_not_hide_what_we_cannot_do(monkeypatch):
+    from benchmarks import families
+    from benchmarks.harness import Effort
+
+    broken = families.Row("f", "broken", lambda np, x: np.tanh(x, where=x > 0), lambda torch, x: x, families._flat)
+    monkeypatch.setattr(families, "ROWS", [broken])
+    with pytest.raises(TypeError, match="where="):
+        families.families(Effort(1, 0.0, (), elements=10))
 
 
 def test_an_unknown_workload_is_named(capsys):
@@ -114,3 +140,22 @@ def test_durations(seconds, words):
     from benchmarks.report import in_words
 
     assert in_words(seconds) == words
+
+
+def test_conformance_reads_what_pytest_writes(tmp_path):
+    from benchmarks.conformance import read
+
+    suite = tmp_path / "test_suite.py"
+    suite.write_text(
+        "import pytest\n"
+        "def test_pass(): pass\n"
+        "@pytest.mark.parametrize('n', [1, 2])\n"
+        "def test_fail(n): assert n == 2\n"
+        "def test_error(no_such_fixture): pass\n"
+        "def test_skip(): pytest.skip()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--junitxml=report.xml", suite.name]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    outcome = read(tmp_path / "report.xml")
+    assert outcome.counts == {"passed": 2, "failed": 2, "skipped": 1}
+    assert outcome.failed == {"test_suite::test_fail[1]", "test_suite::test_error"}

@@ -23,6 +23,20 @@ from tinygrad_np import (
 from tinygrad_np.testing import check_primitive
 
 
+@custom_vjp
+def marked(tree: Any, scale: Any, power: int) -> Any:
+    """A product, whose derivative is marked by a factor of 3 and so cannot be taken for that of the code."""
+    e = np.exp(tree["x"])
+    return {"product": (e * scale) ** power, "name": "it"}, (e, scale, power)
+
+
+@marked.backward
+def _(residuals: Any, g: Any) -> Any:
+    e, scale, power = residuals
+    slope = 3 * g["product"] * power * (e * scale) ** (power - 1)
+    return {"x": slope * e * scale}, slope * e, None
+
+
 # --- primitive ----------------------------------------------------------------------------------------------------
 @primitive(
     x=lambda g, y, power: g * power * y,
@@ -325,8 +339,6 @@ def test_errors_of_use() -> None:
     function.backward(lambda tree, g: {"a": g})
     with pytest.raises(TypeError, match="structure"):
         function({"a": x, "b": x}).sum().backward()
-    with pytest.raises(NotImplementedError, match=r"vmap\(grad\(f\)\)"):
-        grad(lambda x: np.sum(vmap(log1pexp)(x)))(np.ones(3))
     with pytest.raises(ZeroDivisionError):  # an error of the user's own comes as it is
         custom_vjp(lambda x: 1 / 0)(x)
 
@@ -406,3 +418,48 @@ def test_check_primitive_on_numpys_functions() -> None:
     check_primitive(np.fft.fft, rng.normal(size=5) + 1j * rng.normal(size=5), n=7)
     check_primitive(np.where, np.array([True, False]), [1.0, 2.0], [3.0, 4.0])
     check_primitive(np.sum, rng.normal(size=(2, 3)), axis=1, keepdims=True)
+
+
+# --- inside of vmap, differentiated outside -----------------------------------------------------------------------
+X, SCALE = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]), np.array([1.0, 2.0, -3.0])
+
+
+def product(x: Any, scale: Any) -> Any:
+    return marked({"x": x}, scale, 2)["product"]
+
+
+def test_the_derivative_of_all_examples_is_the_custom_one() -> None:
+    by_x, by_scale = grad(lambda x, s: np.sum(vmap(product)(x, s) * X), (0, 1))(X, np.stack([SCALE, SCALE]))
+    np.testing.assert_allclose(by_x.numpy(), 6 * X * np.exp(2 * X) * SCALE**2, rtol=1e-14)
+    np.testing.assert_allclose(by_scale.numpy(), 6 * X * np.exp(2 * X) * SCALE, rtol=1e-14)
+
+
+def test_what_the_examples_share_gets_the_sum() -> None:
+    found = grad(lambda x, s: np.sum(vmap(product, (0, None))(x, s) * X), (0, 1))(X, SCALE)
+    np.testing.assert_allclose(found[0].numpy(), 6 * X * np.exp(2 * X) * SCALE**2, rtol=1e-14)
+    np.testing.assert_allclose(found[1].numpy(), np.sum(6 * X * np.exp(2 * X) * SCALE, 0), rtol=1e-14)
+    found = grad(lambda s: np.sum(vmap(lambda x: np.sum(product(x, s)))(X)))(SCALE[0])  # one for all elements, too
+    np.testing.assert_allclose(found.item(), np.sum(6 * np.exp(2 * X)), rtol=1e-14)
+
+
+def test_derivatives_of_examples_within_examples() -> None:
+    def total(x: Any) -> Any:
+        return np.sum(vmap(lambda x: product(x, x))(x))
+
+    expected = 6 * X**2 * np.exp(2 * X) + 6 * X * np.exp(2 * X)
+    np.testing.assert_allclose(vmap(grad(total))(X).numpy(), expected, rtol=1e-14)
+    np.testing.assert_allclose(grad(lambda x: np.sum(vmap(total)(x)))(X).numpy(), expected, rtol=1e-14)
+
+
+def test_second_derivatives_of_all_examples() -> None:
+    def slope(x: Any) -> Any:
+        return np.sum(grad(lambda x: np.sum(vmap(log1pexp)(x)))(x))
+
+    plain = np.exp(X) / (1 + np.exp(X)) ** 2
+    np.testing.assert_allclose(grad(slope)(X).numpy(), plain, rtol=1e-12)
+
+
+def test_examples_of_a_function_without_a_derivative() -> None:
+    function = custom_vjp(lambda x: (x * x, x))
+    with pytest.raises(TypeError, match="no derivative yet"):
+        grad(lambda x: np.sum(vmap(function)(x)))(SCALE)

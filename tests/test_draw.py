@@ -334,6 +334,20 @@ def test_what_graphviz_says_is_passed_on(monkeypatch):
         draw(mlp_loss()).render()
 
 
+def test_operations_with_several_results():
+    u, s, _ = np.linalg.svd(parameter(3, 2, name="a"))
+    boxes, arrows = read_back(draw(np.sum(u) * np.sum(s)))
+    assert boxes[1] == ["svd", "several results"]
+    assert [box for box in boxes if box[0] == "part"] == [
+        ["part", f"[{i}]", "count=3", s] for i, s in ((0, "(3, 3)"), (1, "(2,)"))
+    ]
+    assert [(boxes[tail][0], boxes[head][0]) for tail, head, _ in arrows[:3]] == [
+        ("a", "svd"),
+        ("svd", "part"),
+        ("svd", "part"),
+    ]
+
+
 def test_mistakes(tmp_path):
     with pytest.raises(TypeError, match="result is a Tensor or a Node, not ndarray"):
         draw(np.ones(3))

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from faults import FAULTS
 from faults.slopes import central_differences, cotangent, one_sided, paired
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_np import vjp
+from tinygrad_np.testing import GradientError, check_gradients
 
 every = pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 seeds = st.integers(0, 2**32 - 1)
+_often = settings.default.max_examples
+checks = settings(max_examples=_often if _often >= 1000 else _often // 2)  # all of them at night
 
 
 def other(seed):
@@ -101,3 +104,22 @@ def test_the_engine_agrees(fault, data, seed):
     assert furthest(found, right) <= (1e-5 if inputs[0].dtype == np.float32 else 1e-10) * max(
         size(right), 1e-5 * size([g])
     )
+
+
+@every
+@checks
+@given(data=st.data(), seed=seeds, mode=st.sampled_from(["fast", "full"]))
+def test_no_right_gradient_is_called_wrong(fault, data, seed, mode):
+    inputs = data.draw(fault.inputs)
+    report = check_gradients((fault.value, fault.right), *inputs, mode=mode, rng=seed)
+    assert report.passed
+
+
+@every
+@checks
+@given(data=st.data(), seed=seeds, mode=st.sampled_from(["fast", "full"]))
+def test_every_wrong_gradient_is_caught_and_classified(fault, data, seed, mode):
+    inputs = data.draw(fault.inputs)
+    with pytest.raises(GradientError) as error:
+        check_gradients((fault.value, fault.wrong), *inputs, mode=mode, rng=seed)
+    assert error.value.report.mistake == fault.mistake

@@ -117,13 +117,29 @@ def test_det_of_one_number_that_is_zero() -> None:
     assert hessian(lambda x: L.det((x * x)[None, None]))(Tensor(0.0)).item() == 2
 
 
-def test_third_derivative_of_det() -> None:
-    a, u, v = (rng.normal(size=(3, 3)) for _ in range(3))
+@pytest.mark.parametrize("how", ["diagonal", "integers", "reals"])
+@pytest.mark.parametrize("rank", [0, 1, 2, 3, 4])
+def test_third_derivative_of_det(rank: int, how: str) -> None:
+    """A polynomial of degree 4: central differences of order 4 are exact."""
+    a, u, v = of_rank(4, rank, how), rng.normal(size=(4, 4)), rng.normal(size=(4, 4))
 
     def second(x: Any) -> Any:
         return np.sum(grad(lambda y: np.sum(grad(L.det)(y) * u))(x) * v)
 
-    close(gradient(second, a), slope(lambda x: second(Tensor(x)).item(), a))
+    close(gradient(second, a), slope(lambda x: second(Tensor(x)).item(), a, 0.1), 1e-9)
+
+
+def test_third_derivative_of_det_of_a_stack_of_complex_matrices() -> None:
+    a = np.stack([of_rank(3, rank, "reals") * (1 + 2j) + 0j for rank in (3, 1, 0)])
+    u, v = (rng.normal(size=a.shape) + 1j * rng.normal(size=a.shape) for _ in range(2))
+
+    def second(x: Any) -> Any:
+        first = grad(lambda z: np.sum(np.real(L.det(z))))
+        return np.sum(np.real(grad(lambda y: np.sum(np.real(first(y) * u)))(x) * v))
+
+    found = gradient(second, a)
+    close(found.real, slope(lambda x: second(Tensor(a + x)).item(), np.zeros(a.shape), 0.1), 1e-9)
+    close(found.imag, slope(lambda x: second(Tensor(a + 1j * x)).item(), np.zeros(a.shape), 0.1), 1e-9)
 
 
 def test_slogdet_of_a_singular_matrix_with_a_zero_cotangent() -> None:
@@ -548,3 +564,28 @@ def test_lists_and_arrays_mix_with_tensors() -> None:
     assert np.tensordot([1.0, 1.0], t, 1).tolist() == [4, 6]
     assert L.solve([[2.0, 0], [0, 2.0]], t).tolist() == [[0.5, 1], [1.5, 2]]
     assert np.cross([1.0, 0, 0], Tensor([0.0, 1, 0])).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (lambda w, u: (u * np.sqrt(w)) @ u.mT)(*L.eigh(x)),
+        lambda x: (lambda u, s, vh: (u * s) @ vh)(*L.svd(x)),
+    ],
+)
+def test_a_matrix_function_at_the_identity_is_not_taken_for_a_constant(function: Callable[[Any], Any]) -> None:
+    """The cotangents of the values are zero, and those of the vectors have no part that counts: by chance only."""
+    with pytest.raises(L.LinAlgError, match="matrix_function"):
+        gradient(lambda x: function(x)[0, 1], np.eye(3))
+
+
+def test_a_projector_beside_a_value_of_another_space() -> None:
+    """Here the values that coincide do not matter, and the gradient is that of the projector and of the value."""
+    a, _ = with_values(1.0, 1.0, 3.0, 5.0)
+    g = symmetric(4)
+
+    def loss(x: Any, eigh: Callable[[Any], Any] = L.eigh) -> Any:
+        w, u = eigh(x)
+        return np.sum((u[:, :2] @ u[:, :2].T) * g) + w[3]
+
+    close(gradient(loss, a), slope(lambda x: loss((x + x.T) / 2), a))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tinygrad_np import Tensor, nn, no_grad
 from tinygrad_np import functional as F
 from tinygrad_np.nn import initializers
+from tinygrad_np.testing import strategies as gs
 
 
 def parameter(*shape):
@@ -310,19 +311,14 @@ ACTIVATIONS = {
 }
 
 
-@given(
-    sizes=st.lists(st.integers(1, 6), min_size=2, max_size=5),
-    data=st.data(),
-    dtype=st.sampled_from([np.float32, np.float64]),
-)
-def test_mlp_is_affine_maps_with_activations_between(sizes, data, dtype):
-    names = data.draw(st.lists(st.sampled_from(list(ACTIVATIONS)), min_size=len(sizes) - 2, max_size=len(sizes) - 2))
-    model = nn.MLP(sizes, activation=names, dtype=dtype, rng=0)
-    x = np.random.default_rng(1).normal(size=(3, sizes[0])).astype(dtype)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(data=st.data())
+def test_mlp_is_affine_maps_with_activations_between(dtype, data):
+    model, x = data.draw(gs.mlps(activations=list(ACTIVATIONS), max_layers=4, dtype=dtype))
     state = model.state_dict()
-    assert list(state) == [f"layers.{i}.{n}" for i in range(len(sizes) - 1) for n in ("weight", "bias")]
+    assert list(state) == [f"layers.{i}.{n}" for i in range(len(model.layers)) for n in ("weight", "bias")]
     a = x
-    for i, name in enumerate([*names, None]):
+    for i, name in enumerate([*(f.__name__ for f in model.activations), None]):
         a = a @ state[f"layers.{i}.weight"] + state[f"layers.{i}.bias"]
         a = ACTIVATIONS[name](a) if name else a
     out = model(x)

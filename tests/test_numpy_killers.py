@@ -208,6 +208,28 @@ def test_interp_of_one_knot_and_of_equal_knots() -> None:
     np.testing.assert_array_equal(gradient(lambda v: np.interp(v, xp, fp), x), [1, 1, 1, 1])
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a, t: np.interp(a, [0.0, 1.0], [0.0, 1.0], left=t),
+        lambda a, t: np.interp(a, [0.0, 1.0], [0.0, 1j], t),
+        lambda a, t: np.sum(a, initial=t),
+        lambda a, t: np.max(a, initial=t),
+    ],
+)
+def test_an_option_of_plain_arrays_does_not_lose_its_gradient(function: Callable[..., Any]) -> None:
+    """NumPy does not ask an option whether it is a Tensor, and takes its number."""
+    a, option = np.array([-1.0, 0.5, 2.0]), Tensor(3.0, requires_grad=True)
+    with pytest.raises((RuntimeError, ValueError)) as error:  # reductions raise an error of their own, with this cause
+        function(a, option)
+    assert "an option of a function of NumPy" in str(error.value.__cause__ or error.value)
+    function(Tensor(a), option).sum().real.backward()  # the way that the error tells
+    assert option.grad is not None
+    option.grad = None
+    assert np.all(function(a, option.detach()) == function(a, 3.0))
+    assert float(option) == complex(option) == 3  # for those who ask themselves
+
+
 # --- quantiles
 METHODS = ("linear", "hazen", "weibull", "median_unbiased", "normal_unbiased", "interpolated_inverted_cdf")
 

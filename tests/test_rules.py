@@ -19,10 +19,9 @@ from derivatives import (
     like,
     pull_back,
     slope,
-    tensor,
     value,
 )
-from drawing import LAYOUTS, laid_out, operands
+from drawing import operands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import CASES, Case
@@ -31,6 +30,7 @@ from tinygrad_np import Tensor, rules
 from tinygrad_np.graph import walk
 from tinygrad_np.primitives import Primitive, composites, constant, table
 from tinygrad_np.rules import elementwise
+from tinygrad_np.testing.strategies import laid_out, layouts, tensor_of
 
 few = settings(max_examples=settings().max_examples // 6)  # of each, since there are thousands of these tests
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -39,7 +39,7 @@ differentiable_cases = pytest.mark.parametrize("case", [c for c in CASES if not 
 
 def first_derivative(case: Case, arrays: Sequence[Array], options: Any, wrt: list[int], cotangents: Any) -> Any:
     """The gradients as arrays."""
-    args = [tensor(a) if i in wrt else a for i, a in enumerate(arrays)]
+    args = [tensor_of(a) if i in wrt else a for i, a in enumerate(arrays)]
     outs = floats(case.op(*args, **options))
     grads = pull_back(outs, [args[i] for i in wrt], cotangents)
     return [np.zeros_like(arrays[i]) if g is None else g.numpy() for i, g in zip(wrt, grads, strict=True)]
@@ -105,9 +105,9 @@ def test_forward_is_numpys(case: Case, data: st.DataObject) -> None:
     arrays = [a.astype(data.draw(st.sampled_from(some))) if a.dtype.kind == "f" else a for a in arrays]
     if case.exact and case.special and data.draw(st.booleans()):
         arrays = [with_special_values(a, k) if a.dtype.kind == "f" else a for k, a in enumerate(arrays)]
-    arrays = [laid_out(a, data.draw(st.sampled_from(LAYOUTS))) for a in arrays]
+    arrays = [laid_out(a, data.draw(layouts())) for a in arrays]
     floating = [i for i in case.differentiable(arrays) if not case.flat]
-    args = [tensor(a, i in floating) for i, a in enumerate(arrays)]
+    args = [tensor_of(a, i in floating) for i, a in enumerate(arrays)]
     expected = outcome(case.reference, *arrays, **options)
     found = outcome(data.draw(st.sampled_from([case.op, *case.spellings])), *args, **options)
     if isinstance(expected, Exception):
@@ -135,7 +135,7 @@ def test_gradient(case: Case, data: st.DataObject) -> None:
     with np.errstate(divide="raise", invalid="raise", over="raise"):  # away from singular points nothing is singular
         outs = floats(spelling(*args, **options))
         cotangents = like(map(value, outs), 1)
-        given_cotangents = [laid_out(c, data.draw(st.sampled_from(LAYOUTS))) for c in cotangents]
+        given_cotangents = [laid_out(c, data.draw(layouts())) for c in cotangents]
         grads = pull_back(outs, [args[i] for i in wrt], given_cotangents)
     for i, grad in zip(wrt, grads, strict=True):
         assert isinstance(grad, Tensor), "no gradient arrived"
@@ -166,11 +166,12 @@ def test_second_derivative(case: Case, data: st.DataObject) -> None:
     """The gradient of ``<vjp(x; c), w>`` with respect to ``x`` and ``c``, against the slope of the vjp."""
     arrays, options = data.draw(case.examples())
     wrt = case.differentiable(arrays)
-    xs = [tensor(a, i in wrt) for i, a in enumerate(arrays)]
+    xs = [tensor_of(a, i in wrt) for i, a in enumerate(arrays)]
     leaves = [xs[i] for i in wrt]
     with np.errstate(divide="raise", invalid="raise", over="raise"):
         outs = floats(case.op(*xs, **options))
-        cs = [tensor(c * (c > -0.8)) for c in like(map(value, outs), 1)]  # a rule may treat a cotangent of 0 specially
+        # a rule may treat a cotangent of 0 specially, so there are some
+        cs = [tensor_of(c * (c > -0.8)) for c in like(map(value, outs), 1)]
         first = pull_back(outs, leaves, cs, create_graph=True)
         for c in cs:
             c.grad = None
@@ -204,7 +205,7 @@ def test_gradients_keep_the_dtype(case: Case, data: st.DataObject) -> None:
     outs = floats(case.op(*args, **options))
     cotangents = [c.astype(o.dtype) for c, o in zip(like(map(value, outs), 1), outs, strict=True)]
     grads = pull_back(outs, leaves, cotangents)
-    recorded = pull_back(outs, leaves, list(map(tensor, cotangents)), create_graph=True)  # every step leaves a node
+    recorded = pull_back(outs, leaves, list(map(tensor_of, cotangents)), create_graph=True)  # every step leaves a node
     widest = max([o.dtype for o in outs] + [x.dtype for x in leaves])
     coarsest = max(np.finfo(a.dtype).eps for a in [*outs, *arrays] if a.dtype.kind == "f")
     exact = first_derivative(
@@ -298,7 +299,7 @@ def test_what_has_no_rule_is_piecewise_constant(case: Case, data: st.DataObject)
     ruled = [] if case.flat else case.differentiable(arrays)
     free = [i for i, a in enumerate(arrays) if a.dtype.kind == "f" and i not in ruled]
     moved = [a + 1e-9 if i in free else a for i, a in enumerate(arrays)]
-    outs = case.op(*(tensor(a) if i in free else a for i, a in enumerate(arrays)), **options)
+    outs = case.op(*(tensor_of(a) if i in free else a for i, a in enumerate(arrays)), **options)
     for out, there in zip(flattened(outs), flattened(case.reference(*moved, **options)), strict=True):
         assert not (isinstance(out, Tensor) and out.requires_grad)
         np.testing.assert_array_equal(value(out), there)

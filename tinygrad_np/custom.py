@@ -16,7 +16,8 @@ import numpy as np
 
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled, no_grad
 from tinygrad_np.primitives import Primitive
-from tinygrad_np.record import Recorded, apply, wrap
+from tinygrad_np.pullback import fit
+from tinygrad_np.record import Recorded, apply, depth, wrap
 from tinygrad_np.rules.parts import Parts
 from tinygrad_np.tensor import conjugated
 from tinygrad_np.tree import flatten
@@ -84,15 +85,15 @@ class custom_vjp:
         leaves, rebuild = flatten(args)
         places = [i for i, leaf in enumerate(leaves) if hasattr(type(leaf), "__array_function__")]
         operands = [leaves[i] for i in places]
+        if operands and hasattr(deepest := max(operands, key=depth), "level") and any(map(_has_history, operands)):
+            return _of_all_examples(self, deepest, leaves, places, rebuild, options)
         if not any(isinstance(operand, Recorded) for operand in operands):
-            self._refuse_hidden_tensors(operands)
             return self.run(args, options)[0]
-        operands = [a if isinstance(a, Recorded) else wrap(np.array(a, copy=True)) for a in operands]
+        operands = [a if isinstance(a, Recorded) else wrap(a.copy()) for a in operands]
         call = _Call(self, leaves, places, rebuild, options)
         results = call.compute([wrap(operand._data) for operand in operands])
         if is_grad_enabled() and any(a._node is not None and a._node.requires_grad for a in operands):
-            if self._backward is None:
-                raise TypeError(f"{self.name} has no derivative yet: decorate its function by @{self.name}.backward")
+            self.derivative()
             found = apply(self._primitive, tuple(operands), {"call": call})
             results = list(found) if isinstance(found, tuple) else [found]
         return call.output(results)
@@ -103,6 +104,12 @@ class custom_vjp:
     def __repr__(self) -> str:
         return f"<custom_vjp {self.name}>"
 
+    def derivative(self) -> Function:
+        """Return the function that :meth:`backward` was given."""
+        if self._backward is None:
+            raise TypeError(f"{self.name} has no derivative yet: decorate its function by @{self.name}.backward")
+        return self._backward
+
     def run(self, args: Any, options: dict[str, Any]) -> tuple[Any, Any]:
         """Call the forward function, and check the form of what it returns."""
         returned = self.forward(*args, **options)
@@ -111,16 +118,73 @@ class custom_vjp:
             raise TypeError(f"{self.name} is to return (out, residuals), but it returned {what}")
         return returned
 
-    def _refuse_hidden_tensors(self, operands: list[Any]) -> None:
-        for operand in operands:
-            inside = operand
-            while hasattr(inside, "array"):  # what vmap puts around an array
-                inside = inside.array
-            if isinstance(inside, Recorded) and inside._node is not None and inside._node.requires_grad:
-                raise NotImplementedError(
-                    f"vmap of {self.name}, differentiated outside, would pass its backward by: differentiate first, by "
-                    f"vmap(grad(f)), or let {self.name} itself take the whole batch"
-                )
+
+def _has_history(operand: Any) -> bool:
+    """Whether it is a Tensor that requires a gradient, perhaps inside of what vmap puts around an array."""
+    while hasattr(operand, "level"):
+        operand = operand.array
+    return isinstance(operand, Recorded) and operand._node is not None and operand._node.requires_grad
+
+
+def _of_all_examples(
+    owner: custom_vjp, batch: Any, leaves: list[Any], places: list[int], rebuild: Any, options: dict[str, Any]
+) -> Any:
+    """A call inside of vmap and differentiated outside: it becomes a call with all examples, whose backward is mapped.
+
+    ``batch`` is one of the operands that vmap has wrapped, of the innermost vmap.
+    """
+    from tinygrad_np.vectorize import vmap
+
+    inner = [getattr(leaves[i], "level", 0) == batch.level for i in places]
+    arrays = [leaves[i].array if wrapped else leaves[i] for i, wrapped in zip(places, inner, strict=True)]
+    mapped = [wrapped and leaves[i].mapped for i, wrapped in zip(places, inner, strict=True)]
+    pull = owner.derivative()
+    rebuild_result: Callable[[Any], Any] = list  # of all numbers in what the function returns; it is called to know
+
+    def arguments(operands: Any) -> Any:
+        filled = list(leaves)
+        for i, operand in zip(places, operands, strict=True):
+            filled[i] = operand
+        return rebuild(filled)
+
+    def one_example(*operands: Any) -> list[Any]:
+        nonlocal rebuild_result
+        numbers, rebuild_result = _numbers(owner.run(arguments(operands), options))
+        return numbers
+
+    def pull_one_back(numbers: list[Any], g: Any) -> list[Any]:
+        _, residuals = rebuild_result(numbers)
+        shares = list(_aligned(owner.name, arguments(arrays), pull(residuals, g)))
+        return [fit(np.zeros(()) if shares[i] is None else _tensor(shares[i]), leaves[i]) for i in places]
+
+    @custom_vjp
+    def whole(*operands: Any) -> Any:
+        numbers = vmap(one_example, tuple(0 if m else None for m in mapped))(*operands)
+        return rebuild_result(numbers)[0], numbers
+
+    @whole.backward
+    def _(numbers: Any, g: Any) -> Any:
+        cotangents, rebuild_g = _numbers(g)
+        shares = vmap(lambda numbers, cotangents: pull_one_back(numbers, rebuild_g(cotangents)))(numbers, cotangents)
+        return tuple(share if m else np.sum(share, 0) for share, m in zip(shares, mapped, strict=True))
+
+    whole.name = owner.name
+    results, rebuild_out = _numbers(whole(*arrays))
+    return rebuild_out([type(batch)(result, batch.level) for result in results])
+
+
+def _numbers(tree: Any) -> tuple[list[Any], Callable[[Any], Any]]:
+    """The leaves of a tree that are numbers or arrays, and the function that puts others into their places."""
+    leaves, fill = flatten(tree)
+    places = [i for i, leaf in enumerate(leaves) if _is_number(leaf)]
+
+    def rebuild(numbers: Any) -> Any:
+        filled = list(leaves)
+        for i, number in zip(places, numbers, strict=True):
+            filled[i] = number
+        return fill(filled)
+
+    return [leaves[i] for i in places], rebuild
 
 
 class _Call:
@@ -211,9 +275,7 @@ def _pull_back(g: Any, operands: tuple[Any, ...], out: Any, wrt: tuple[int, ...]
     tensors = list(map(_tensor, operands))
     with enable_grad() if recorded else no_grad():
         residuals = call.restored(tensors, results, recorded)
-        backward = call.owner._backward
-        assert backward is not None
-        shares = backward(residuals, call.output([conjugated(_tensor(c)) for c in cotangents]))
+        shares = call.owner.derivative()(residuals, call.output([conjugated(_tensor(c)) for c in cotangents]))
         found = list(_aligned(call.owner.name, call.arguments(tensors), shares))
         return [_share(call.owner.name, tensors[i], found[call.places[i]], recorded) for i in wrt]
 

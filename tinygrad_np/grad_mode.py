@@ -9,7 +9,7 @@ from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
-__all__ = ["enable_grad", "is_grad_enabled", "mode", "no_grad", "observed_by"]
+__all__ = ["enable_grad", "is_grad_enabled", "mode", "no_grad", "observed_by", "pullback_observer"]
 
 #: Is told of operations on Tensors that require a gradient: ``observer(operation, operands, metadata, out, node)``.
 Observer = Callable[..., None]
@@ -29,11 +29,24 @@ def is_grad_enabled() -> bool:
     return mode() is not False
 
 
+#: Is told of each step backwards: ``observer(node, g, shares)``, shares being pairs of a parent and its cotangent.
+pullback_observer: ContextVar[Observer | None] = ContextVar("tinygrad_np.pullback_observer", default=None)
+
+
 @contextmanager
 def observed_by(observer: Observer) -> Iterator[None]:
-    """Let ``observer`` know of all operations inside of the ``with`` block, wherever they are recorded."""
-    seen = _observer.set(observer)
-    now = _mode.set(observer) if mode() else None
+    """Let ``observer`` know of all operations inside of the ``with`` block, wherever they are recorded.
+
+    Who was watching before goes on watching.
+    """
+    outer = _observer.get()
+
+    def both(*operation: Any) -> None:
+        outer(*operation)  # type: ignore[operator]
+        observer(*operation)
+
+    seen = _observer.set(observer if outer is True else both)
+    now = _mode.set(_observer.get()) if mode() else None
     try:
         yield
     finally:

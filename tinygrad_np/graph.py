@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np.grad_mode import pullback_observer
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.pullback import pull_back
 
@@ -155,6 +156,7 @@ def backpropagate(
         nodes = _descendants(nodes, wanted)
     active = set(nodes)
     cotangents, result = dict(seeds), {}
+    watched = pullback_observer.get()
     owned: set[Node] = set()  # whose cotangent is a fresh array that nobody else holds
     for node in nodes:
         g = cotangents.pop(node, None)
@@ -164,7 +166,10 @@ def backpropagate(
             result[node] = g if lift or node in owned else g.copy()
         if node.primitive is None or node.order < since:
             continue
-        for parent, share in pull_back(node, g, active, lift):
+        shares = pull_back(node, g, active, lift)
+        if watched:
+            watched(node, g, shares)
+        for parent, share in shares:
             known = cotangents.get(parent)
             if known is None:
                 cotangents[parent] = share

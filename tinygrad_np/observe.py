@@ -20,7 +20,7 @@ from tinygrad_np.grad_mode import observed_by
 from tinygrad_np.graph import Node
 from tinygrad_np.primitives import Primitive, constant, margin
 
-__all__ = ["Place", "Step", "observe"]
+__all__ = ["Place", "Step", "caller", "observe"]
 
 
 class Place(NamedTuple):
@@ -94,7 +94,7 @@ def observe() -> Iterator[list[Step]]:
     steps: list[Step] = []
 
     def observer(operation: Any, operands: Any, metadata: dict[str, Any], out: Any, node: Node | None) -> None:
-        steps.append(Step(operation, tuple(operands), metadata, out, node, _caller()))
+        steps.append(Step(operation, tuple(operands), metadata, out, node, caller()))
 
     with observed_by(observer):
         yield steps
@@ -103,8 +103,8 @@ def observe() -> Iterator[list[Step]]:
 _INSIDE = tuple(os.path.dirname(file) + os.sep for file in (__file__, np.__file__))
 
 
-def _caller() -> Place | None:
-    """The innermost line of code that belongs neither to this library nor to NumPy."""
+def caller() -> Place | None:
+    """Return the innermost line of code that belongs neither to this library nor to NumPy."""
     frame = sys._getframe(2)
     while frame is not None and frame.f_code.co_filename.startswith(_INSIDE):
         frame = frame.f_back  # type: ignore[assignment]

@@ -182,8 +182,10 @@ class Primitive:
 
 
 def margin(kink: Function, named: dict[str, Any]) -> Any:
-    """Call a ``kink`` with what it names."""
-    return kink(**{name: named[name] for name in inspect.signature(kink).parameters})
+    """Call a ``kink`` with what it names. NaN, as of what is infinite, stands for infinity."""
+    with np.errstate(all="ignore"):
+        found = kink(**{name: named[name] for name in inspect.signature(kink).parameters})
+    return np.where(np.isnan(found), np.inf, found)
 
 
 def _parameters(function: Function) -> list[inspect.Parameter]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Lift = Callable[[Array, Node], Array]
 
-__all__ = ["pull_back"]
+__all__ = ["fit", "pull_back"]
 
 
 def pull_back(node: Node, g: Array, active: set[Node], lift: Lift | None) -> list[tuple[Node, Array]]:
@@ -45,7 +45,7 @@ def pull_back(node: Node, g: Array, active: set[Node], lift: Lift | None) -> lis
                 else:
                     share = vjp.rule(g, *vjp.pick(saved))
                 if share.shape != parent.shape or share.dtype is not parent.dtype:
-                    share = _fit(share, parent)
+                    share = fit(share, parent)
                 shares.append((parent, share))
     except Exception as error:
         error.add_note(f"raised by the derivative of {node!r}, whose operands are {node.parents!r}")
@@ -59,11 +59,11 @@ def _variadic(node: Node, vjp: VJP, g: Array, saved: Any, active: set[Node]) -> 
     parents = node.parents[len(node.primitive.arguments) - 1 :]
     wrt = tuple(i for i, parent in enumerate(parents) if parent in active)
     shares = vjp.rule(g, *vjp.pick(saved), **_named(node, vjp, wrt)) if wrt else ()
-    return [(parents[i], _fit(share, parents[i])) for i, share in zip(wrt, shares, strict=True)]
+    return [(parents[i], fit(share, parents[i])) for i, share in zip(wrt, shares, strict=True)]
 
 
-def _fit(g: Array, node: Node) -> Array:
-    """Give a cotangent its node's shape and dtype.
+def fit(g: Array, node: Any) -> Array:
+    """Give a cotangent the shape and dtype of its node, or of its array.
 
     The adjoint of broadcasting is the sum over the axes that it stretched; the adjoint of that sum is broadcasting.
     """

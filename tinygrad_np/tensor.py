@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -257,13 +258,24 @@ class Tensor(ArrayInterface):
         return self._data.tolist()
 
     def __float__(self) -> float:
+        self._refuse_to_be_an_option(sys._getframe(1))
         return float(self._data)
 
     def __int__(self) -> int:
         return int(self._data)
 
     def __complex__(self) -> complex:
+        self._refuse_to_be_an_option(sys._getframe(1))
         return complex(self._data)
+
+    def _refuse_to_be_an_option(self, caller: FrameType) -> None:
+        """Complain if NumPy asks for a number: it looks at its arrays only, and has not seen that this is a Tensor."""
+        if self.requires_grad and caller.f_globals.get("__name__", "").startswith("numpy."):
+            name = caller.f_code.co_name.lstrip("_")
+            raise RuntimeError(
+                f"this Tensor requires a gradient, but it is an option of a function of NumPy ({name}), whose arrays "
+                f"are no Tensors, and would lose it: make these Tensors, too, by Tensor(array), or pass .detach()"
+            )
 
     def __index__(self) -> int:
         return self._data.__index__()

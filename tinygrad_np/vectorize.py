@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from tinygrad_np.tree import tree_map
 if TYPE_CHECKING:  # the families of functions, a lot to import, are there when the first batch is
     from tinygrad_np.batching import Batched
 
-__all__ = ["of_each_example", "vmap"]
+__all__ = ["of_each_example", "outside_of_vmap", "vmap"]
 
 Function = Callable[..., Any]
 
@@ -94,6 +94,13 @@ def of_each_example(value: Any) -> Any:
 
             value = Batched(_undecorated(value), level, False)
     return value
+
+
+def outside_of_vmap(function: Function, *args: Any) -> Any:
+    """Call a function of plain arrays as if no vmap were around the call."""
+    context = copy_context()
+    context.run(_active_sizes.set, ())
+    return context.run(function, *args)
 
 
 def _unbatched(leaf: Any, level: int, size: int, axis: int) -> Any:

@@ -226,7 +226,7 @@ class abs_of_complex_zero:
         return g * z / np.abs(z)
 
     def right(g, z):
-        return np.zeros_like(z)
+        return g * z / np.where(z == 0, 1, np.abs(z))
 
 
 def at_the_border(rng, n, m):
@@ -255,7 +255,8 @@ class interpolation_at_the_border:
 
     def right(g, image, x):
         left = np.minimum(np.floor(x).astype(int), len(image) - 2)
+        inside, part = x <= len(image) - 1, np.minimum(x - left, 1)
         by_image = np.zeros_like(image)
-        np.add.at(by_image, left, g * (1 - (x - left)))
-        np.add.at(by_image, left + 1, g * (x - left))
-        return by_image, g * (image[left + 1] - image[left])
+        np.add.at(by_image, left, g * (1 - part))
+        np.add.at(by_image, left + 1, g * part)
+        return by_image, g * inside * (image[left + 1] - image[left])

@@ -13,10 +13,15 @@ def scattered(g, places, like):
     return out
 
 
+def two_of_them_twice(rng, n):
+    """All places in any order, two of them once more."""
+    return rng.permutation([*range(n), *rng.permutation(n)[:2]])
+
+
 @fault(
     "pytorch/pytorch#1528",
     "missing accumulation",
-    drawn(lambda rng, n: (normal(rng, n), rng.integers(0, n, n + 1)), n=(1, 5)),
+    drawn(lambda rng, n: (normal(rng, n), two_of_them_twice(rng, n)), n=(3, 5)),
 )
 class repeated_index:
     """Of the gradients of an element that is taken several times, only the last is kept."""
@@ -113,7 +118,7 @@ class roll_by_the_same_shift:
 
 @fault("PaddlePaddle/Paddle#22708", "transpose", drawn(cycle, n=(3, 6)))
 class sort_without_inverse_permutation:
-    """The gradient is permuted as the elements were, and not back to where they came from."""
+    """Sorting has a wrong gradient; here it is permuted as the elements were, and not back."""
 
     def value(x):
         return np.sort(x)

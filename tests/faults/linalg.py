@@ -22,7 +22,7 @@ class product_of_untransposed_matrices:
 
 @fault("apache/mxnet#18102", "transpose", drawn(lambda rng, n: (normal(rng, n, n), normal(rng, n, n)), n=(2, 3)))
 class einsum_with_swapped_letters:
-    """The gradient by the second operand of an einsum comes back with its axes exchanged."""
+    """An einsum has another gradient than matmul; here that of the second operand has its axes exchanged."""
 
     def value(x, y):
         return np.einsum("ij,jk->ik", x, y)

@@ -65,7 +65,7 @@ class batch_norm_with_a_constant_mean:
 
 @fault("mlpack/mlpack#1930", "missing term", drawn(rows, n=(1, 3), m=(3, 5)))
 class layer_norm_with_a_constant_variance:
-    """The share of the gradient that goes through the variance is missing: no test had a layer below."""
+    """A share of the derivative is missing, that through the variance; no test had a layer below this one."""
 
     def value(x):
         return (x - np.mean(x, axis=1, keepdims=True)) / np.sqrt(np.var(x, axis=1, keepdims=True) + 1e-3)
@@ -86,7 +86,7 @@ def rms(x):
 
 
 @fault("karpathy/llm.c#763", "missing factor", drawn(
-    lambda rng, n, m: (normal(rng, n, m), signed(rng, m)), n=(1, 3), m=(2, 4)
+    lambda rng, n, m: (normal(rng, n, m), signed(rng, m)), n=(1, 3), m=(3, 5)
 ))  # fmt: skip
 class rms_norm_without_its_weight:
     """The gradient that goes to the input is not multiplied by the weight on its way."""
@@ -142,7 +142,7 @@ class dropout_without_its_mask:
 
 @fault("rohitg00/ai-engineering-from-scratch#17", "factor", drawn(with_a_mask, n=(2, 6)))
 class dropout_without_its_scale:
-    """The mask is applied to the gradient, but not the division by the probability of being kept."""
+    """The division by the probability of being kept is missing in the gradient (and there, so was the mask)."""
 
     def value(x, mask):
         return x * mask / 0.5

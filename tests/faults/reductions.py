@@ -47,7 +47,7 @@ def softmax(z):
 
 
 @fault("paiml/aprender#2182", "1/N", drawn(
-    lambda rng, n, k: (normal(rng, n, k), rng.integers(0, k, n)), n=(2, 4), k=(2, 4)
+    lambda rng, n, k: (normal(rng, n, k), rng.integers(0, k, n)), n=(3, 5), k=(2, 4)
 ))  # fmt: skip
 class summed_cross_entropy_averaged:
     """The gradient is divided by the batch size although the loss is a sum over the batch."""
@@ -164,13 +164,15 @@ class deviation_of_equal_elements:
     """The standard deviation has a kink where all elements are equal, and a gradient of NaN."""
 
     def value(x):
-        return np.std(x)
+        return np.std(x - x[0])
 
     def wrong(g, x):
-        return g * (x - x[0]) / (len(x) * np.std(x - x[0]))
+        apart = (x - x[0]) - np.mean(x - x[0])
+        return g * apart / (len(x) * np.std(x - x[0]))
 
     def right(g, x):
-        return np.zeros_like(x)
+        apart = (x - x[0]) - np.mean(x - x[0])
+        return g * apart / (len(x) * (np.std(x - x[0]) or 1))
 
 
 @fault("jax-ml/jax#21723", "singular point", drawn(lambda rng, n: np.zeros(n), n=(1, 4)))
@@ -199,7 +201,7 @@ class norm_at_zero:
         return g * x / np.linalg.norm(x)
 
     def right(g, x):
-        return np.zeros_like(x)
+        return g * x / (np.linalg.norm(x) or 1)
 
 
 def one_dominates(rng, n):

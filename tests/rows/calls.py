@@ -10,13 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from rows.domains import Shape
+from tinygrad_np.testing.strategies import shapes as shape
 
 Calls = st.SearchStrategy[tuple[Sequence[Shape], dict[str, Any]]]
-
-
-def shape(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 3) -> st.SearchStrategy[Shape]:
-    """The shape of one array."""
-    return hnp.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=max_side)
 
 
 def broadcastable(n: int) -> Calls:
@@ -31,7 +27,7 @@ def broadcastable(n: int) -> Calls:
 @st.composite
 def one_array(draw: Any, min_side: int = 0, min_dims: int = 0, max_dims: int = 3, **options: Any) -> Any:
     """One array, and each option drawn by a function of its shape (or simply drawn)."""
-    s = draw(shape(min_dims, max_dims, min_side))
+    s = draw(shape(min_dims, max_dims, min_side=min_side))
     return (s,), {key: draw(option(s) if callable(option) else option) for key, option in options.items()}
 
 

@@ -66,9 +66,8 @@ class Case:
     @staticmethod
     def _examples(draw: Any, case: Case) -> tuple[list[np.ndarray], dict[str, Any]]:
         shapes, options = draw(case.calls)
-        rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         last = len(case.domains) - 1
-        return [np.asarray(case.domains[min(i, last)](rng, shape)) for i, shape in enumerate(shapes)], options
+        return [np.asarray(case.domains[min(i, last)](draw, shape)) for i, shape in enumerate(shapes)], options
 
     def examples(self) -> st.SearchStrategy[tuple[list[np.ndarray], dict[str, Any]]]:
         """Draw the arrays (float64, integer or bool) and the options of one call."""

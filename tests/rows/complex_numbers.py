@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from rows.adapters import apart
 from rows.case import row
-from rows.domains import Shape, nonzero
+from rows.domains import Shape, nonzero, unsure
 from tinygrad_np.rules.complex import direction
 
 
-def three(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+def three(draw: Any, shape: Shape) -> np.ndarray:
     """Numbers near 0.5, -1.2 and 2.1."""
-    return np.array([0.5, -1.2, 2.1]) + rng.uniform(-0.2, 0.2, shape)
+    return np.array([0.5, -1.2, 2.1]) + 0.2 * unsure(draw, shape)
 
 
 def complex_row(function: Any, name: str = "", of: Any = ()) -> None:

@@ -44,7 +44,7 @@ row(np.modf, between, integers=False)
 row(np.frexp, not_powers_of_two, of=(np.frexp, elementwise.exponent), integers=False)
 row(np.ldexp, any_real, integers(-3, 3), scalars=False)
 row(np.copysign, nonzero, nonzero, wrt=(0,))
-row(np.nextafter, nonzero, nonzero, wrt=(0,))
+row(np.nextafter, between, lattice(0), wrt=(0,))
 row(np.hypot, nonzero, any_real)
 row(elementwise.quotient, with_zeros, nonzero, reference=np.divide, integers=False, special=False)
 
@@ -97,7 +97,7 @@ flat(lambda a, high: np.clip(a, None, high), booleans, booleans, of=np.clip, nam
 # --- rounding, comparison, logic, bits: piecewise constant
 for ufunc in (np.floor, np.ceil, np.trunc, np.rint, np.sign, np.signbit, np.isnan, np.isinf, np.isfinite,
               np.logical_not, np.spacing):  # fmt: skip
-    flat(ufunc, between)
+    flat(ufunc, lattice(0.3))
 flat(np.round, lattice(0.02), calls=one_array(decimals=st.integers(0, 1)), spellings=(method("round"),))
 flat(np.around, lattice(0.02), calls=one_array(decimals=st.integers(0, 1)))
 flat(np.fix, between)

@@ -126,7 +126,7 @@ row(
 )
 row(
     lambda x, weights: np.bincount(x, weights, minlength=3), integers(0, 4), any_real, of=np.bincount,
-    calls=shape(1, 1, 1).map(lambda s: ((s, s), {})),
+    calls=shape(1, 1, min_side=1).map(lambda s: ((s, s), {})),
 )  # fmt: skip
 flat(np.bincount, integers(0, 4), calls=one_array(min_dims=1, max_dims=1))
 row(np.unique, distinct, of=(np.unique, indexing._unique),

@@ -46,7 +46,12 @@ METHODS = (
 QUANTILES = st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0, [0.2, 0.7], [[0.1, 0.3], [0.5, 1.0]], []])
 
 # --- order
-row(np.sort, distinct, calls=flattened_or_along(kind=st.sampled_from([None, "stable"])), of=(np.sort, sorting.sort))
+row(
+    np.sort,
+    distinct,
+    calls=flattened_or_along(kind=st.sampled_from([None, "stable"])),
+    of=(np.sort, sorting.sort, sorting._order),
+)
 row(_partition, distinct, calls=partitioned(), of=(np.partition, sorting.partition), integers=False, exact=False)
 row(lambda x: np.real(np.sort_complex(x)), distinct, of=np.sort_complex, calls=one_array(min_dims=1), integers=False)
 for function in (np.argsort, np.argpartition):

@@ -62,7 +62,7 @@ flat(np.isclose, lattice(0), between)
 for function in (np.allclose, np.array_equal, np.array_equiv):
     flat(function, lattice(0), between)
     flat(function, integers(0, 1), integers(0, 1), name=f"{function.__name__} of integers")
-flat(np.searchsorted, lambda rng, s: np.sort(distinct(rng, s)), reals(-10, -9), reals(9, 10),
+flat(np.searchsorted, lambda draw, s: np.sort(distinct(draw, s)), reals(-10, -9), reals(9, 10),
      calls=shape(1, 1).map(lambda s: ((s, (2,)), {})))  # fmt: skip
 
 # --- options of reductions

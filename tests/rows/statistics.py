@@ -37,7 +37,7 @@ row(lambda x, y, rowvar: np.cov(x, y, rowvar), any_real, calls=observed(True), n
 row(lambda x, w, v: np.cov(x, fweights=w, aweights=v), any_real, integers(1, 3), positive, exact=False,
     of=(), calls=st.sampled_from([(4,), (3, 4)]).map(lambda s: ((s, (4,), (4,)), {})), name="weighted cov",
     integers=False)  # fmt: skip
-row(np.corrcoef, any_real, calls=observed(), exact=False, integers=False)
+row(np.corrcoef, distinct, calls=observed(), exact=False, integers=False)
 row(lambda a, bins: np.histogram(a, bins, density=True)[1:], distinct,
     of=(np.histogram, statistics._cells), integers=False, calls=one_array(1, 1,
     bins=st.sampled_from([3, "sturges"])))  # fmt: skip

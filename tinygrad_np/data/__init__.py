@@ -1,8 +1,11 @@
-"""Data for training: a set of labelled examples, its split into parts, and the mini-batches of an epoch."""
+"""Data for training: loading it, a set of labelled examples, its split into parts, the mini-batches of an epoch."""
 
 from tinygrad_np.data.batches import batches
 from tinygrad_np.data.dataset import Dataset
 from tinygrad_np.data.digits import digits
+from tinygrad_np.data.errors import DataError
+from tinygrad_np.data.loading import Examples, load
+from tinygrad_np.data.preprocessing import Standardizer, one_hot
 from tinygrad_np.data.split import split
 
-__all__ = ["Dataset", "batches", "digits", "split"]
+__all__ = ["DataError", "Dataset", "Examples", "Standardizer", "batches", "digits", "load", "one_hot", "split"]

@@ -1,10 +1,6 @@
-"""Pictures of computation graphs.
-
-:mod:`~tinygrad_np.draw.outline` turns a graph into plain boxes and arrows,
-:mod:`~tinygrad_np.draw.dot` writes these for Graphviz, and :mod:`~tinygrad_np.draw.drawing` shows and saves
-the result.
-"""
+"""Pictures of computation graphs, and summaries of models."""
 
 from tinygrad_np.draw.drawing import Drawing, draw
+from tinygrad_np.draw.summary import Summary, summary
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "Summary", "draw", "summary"]

@@ -147,11 +147,12 @@ def _step(node: Node, is_result: bool, names: Mapping[Node, str], marked: bool) 
     lines = [operation] if name else []
     lines += _options(node)
     lines.append(_shape(node))
-    operands = {p.dtype for p in node.parents if isinstance(p, Node) and p.dtype.kind in "fc"}
-    if is_result or operands - {node.dtype}:  # elsewhere the dtype is that of the operands: it goes without saying
+    operands = {p.dtype for p in node.parents if isinstance(p, Node) and p.dtype is not None and p.dtype.kind in "fc"}
+    # Elsewhere the dtype is that of the operands, which goes without saying; and several results have none.
+    if is_result or (node.dtype is not None and operands - {node.dtype}):
         lines[-1] += f" {node.dtype}"
     kind: Kind = "result" if is_result else "operation"
-    return Box(kind, name or operation, tuple(lines), operation, node.shape, str(node.dtype), marked)
+    return Box(kind, name or operation, tuple(lines), operation, node.shape, node.dtype and str(node.dtype), marked)
 
 
 def _leaf(leaf: Any, role: str, names: Mapping[Node, str]) -> Box:
@@ -198,7 +199,7 @@ def _options(node: Node) -> Iterator[str]:
     for key, value in node.metadata.items():
         text = _text(value)
         if key == "index":
-            text = f"[{', '.join(map(_text, value))}]"
+            text = f"[{', '.join(map(_text, value if isinstance(value, tuple) else (value,)))}]"
         elif key == "shape" or (key in node.primitive.metadata and text == _text(node.primitive.metadata[key])):
             continue
         else:
@@ -222,4 +223,6 @@ def _text(value: Any) -> str:
 
 
 def _shape(node: Node) -> str:
+    if node.shape is None:
+        return "several results"
     return str(node.shape) if node.shape else "scalar"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from reprlib import recursive_repr
 from typing import Any, TypeVar
 
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 
 from tinygrad_np.tensor import Tensor
 
-__all__ = ["Module", "listed"]
+__all__ = ["Module", "call_watcher", "listed"]
 
 M = TypeVar("M", bound="Module")
+
+#: Is told of each call of a module, and returns whom to tell of the result: for whoever sets it in this context.
+call_watcher: ContextVar[Callable[[Module], Callable[[Any], None]] | None] = ContextVar("call_watcher", default=None)
 
 
 def _without_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
@@ -58,7 +62,13 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute :attr:`forward`."""
-        return self.forward(*args, **kwargs)
+        watch = call_watcher.get()
+        if watch is None:
+            return self.forward(*args, **kwargs)
+        done = watch(self)
+        result = self.forward(*args, **kwargs)
+        done(result)  # not after an error: whoever watches knows then which modules have not come to an end
+        return result
 
     # --- the tree ---------------------------------------------------------------------------------------------------
     def _walk(self) -> Iterator[tuple[str, Tensor | Module]]:
@@ -89,7 +99,11 @@ class Module:
 
     def modules(self) -> list[Module]:
         """Return this module and all modules below it."""
-        return [found for _, found in self._walk() if isinstance(found, Module)]
+        return [found for _, found in self.named_modules()]
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Yield (path, module), this one first, whose path is empty."""
+        return ((path, found) for path, found in self._walk() if isinstance(found, Module))
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Yield (path, parameter), in the order of the attributes.

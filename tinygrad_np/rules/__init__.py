@@ -30,8 +30,8 @@ __all__ = [
 ]  # fmt: skip
 
 _later = {
-    "arranging", "cumulative", "decompositions", "differences", "fft", "inverses", "nan", "norms", "polynomials",
-    "quantiles", "ranges", "selection", "signal", "sorting", "statistics", "special",
+    "arranging", "cumulative", "decompositions", "diagonals", "differences", "einsum", "fft", "inverses", "nan",
+    "norms", "polynomials", "quantiles", "ranges", "selection", "signal", "sorting", "statistics", "special",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_np.primitives import composite, nondifferentiable, primitive, table
 from tinygrad_np.rules.elementwise import quotient
+from tinygrad_np.rules.kinks import to_zero
 
 
 @primitive(np.real, val=lambda g: g)
@@ -39,7 +40,7 @@ def _direction_vjp(g: Any, x: Any, out: Any) -> Any:
     return quotient(np.where(x == 0, 0, across), np.absolute(x))
 
 
-@primitive(x=_direction_vjp)
+@primitive(x=_direction_vjp, kink=to_zero)
 def direction(x: Any) -> Any:
     """``z / abs(z)``, which NumPy calls the sign of a complex number."""
     return np.sign(x)
@@ -63,4 +64,5 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     return np.real(a) if np.all(np.absolute(np.imag(a)) < limit) else a
 
 
-nondifferentiable(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj)
+nondifferentiable(np.iscomplex, np.isreal, kink=lambda x: np.abs(np.imag(x)) if np.iscomplexobj(x) else np.inf)
+nondifferentiable(np.iscomplexobj, np.isrealobj)

@@ -29,10 +29,28 @@ def _backwards(a: Any, g: Any, axis: int) -> Any:
 def recurrence(a: Any, b: Any, *, axis: int = -1) -> Any:
     """Solve ``x[0] = b[0]``, ``x[i] = b[i] + a[i-1] * x[i-1]`` along an axis.
 
-    Cyclic reduction (Hockney 1965): eliminating every other unknown leaves a recurrence of half the length. In all
-    that is linear time in logarithmically many steps. Nothing divides, so zeros among the coefficients do no harm.
+    Of many lines together, one step after the other; of few, by cyclic reduction. Nothing divides, so zeros among the
+    coefficients do no harm.
     """
-    a, x = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
+    a, b = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
+    many = isinstance(b, np.ndarray) and b.size >= 64 * len(b)  # then a step of Python is little beside its work
+    return np.moveaxis((_step_by_step if many else _by_cyclic_reduction)(a, b), 0, axis)
+
+
+def _step_by_step(a: Any, b: Any) -> Any:
+    x = np.empty(b.shape, np.result_type(a, b))
+    x[:1] = b[:1]
+    for i in range(1, len(b)):
+        np.multiply(a[i - 1], x[i - 1], out=x[i])
+        x[i] += b[i]
+    return x
+
+
+def _by_cyclic_reduction(a: Any, x: Any) -> Any:
+    """Hockney (1965): eliminating every other unknown leaves a recurrence of half the length.
+
+    In all that is linear time in logarithmically many steps.
+    """
     levels = []
     while (odd := len(x) // 2) > 0:
         levels.append((a, x))
@@ -43,7 +61,7 @@ def recurrence(a: Any, b: Any, *, axis: int = -1) -> Any:
         even = np.concatenate([b[:1], b[2::2] + a[1::2] * x[: len(b) - 1 - odd]])
         pairs = np.stack([even[:odd], x], 1).reshape((2 * odd, *x.shape[1:]))
         x = np.concatenate([pairs, even[odd:]]) if len(b) % 2 else pairs
-    return np.moveaxis(x, 0, axis)
+    return x
 
 
 def _slopes(ufunc: np.ufunc, a: Any, out: Any, axis: int) -> list[Any]:
@@ -61,6 +79,13 @@ def _slopes(ufunc: np.ufunc, a: Any, out: Any, axis: int) -> list[Any]:
     ]
 
 
+def _least_margin(a: Any, out: Any, ufunc: np.ufunc, axis: int) -> Any:
+    """That of all steps: of what is there already, and of what comes."""
+    x, y, result = cut(out, None, -1, axis), cut(a, 1, None, axis), cut(out, 1, None, axis)
+    margins = np.broadcast_to(table[ufunc].margin((x, y), result, {}), y.shape)
+    return np.min(margins, axis, keepdims=True, initial=np.inf)
+
+
 def _accumulate_vjp(g: Any, a: Any, out: Any, ufunc: np.ufunc, axis: int) -> Any:
     if a.shape[axis] < 2:
         return g
@@ -69,7 +94,7 @@ def _accumulate_vjp(g: Any, a: Any, out: Any, ufunc: np.ufunc, axis: int) -> Any
     return np.concatenate([cut(worth, None, 1, axis), cut(worth, 1, None, axis) * by_y], axis)
 
 
-@primitive(a=_accumulate_vjp)
+@primitive(a=_accumulate_vjp, kink=lambda a, out, ufunc, axis: _least_margin(a, out, ufunc, axis))
 def accumulate(a: Any, *, ufunc: np.ufunc, axis: int = 0) -> Any:
     """``ufunc.accumulate`` of any binary function in the table."""
     return ufunc.accumulate(a, axis)

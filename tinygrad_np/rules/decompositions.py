@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
+from tinygrad_np.rules.kinks import as_matrix, least_gap, moved, nearest, to_singular
 from tinygrad_np.rules.linalg import adjoint, conj, hermitian_part
 
 _SVDResult = type(np.linalg.svd(np.eye(1)))
@@ -32,14 +33,19 @@ def _lower(x: Any) -> Any:
 def _cholesky_vjp(g: Any, out: Any, upper: bool) -> Any:
     """Murray (2016), "Differentiation of the Cholesky decomposition", eq. 10."""
     bar, factor = (g.mT, adjoint(out)) if upper else (conj(g), out)
-    inner = np.linalg.solve(adjoint(factor), _lower(adjoint(factor) @ bar))
-    return conj(hermitian_part(adjoint(np.linalg.solve(adjoint(factor), adjoint(inner)))))
+    inverse = np.linalg.inv(factor)
+    return conj(hermitian_part(adjoint(inverse) @ _lower(adjoint(factor) @ bar) @ inverse))
 
 
-@primitive(np.linalg.cholesky, a=_cholesky_vjp)
+@primitive(np.linalg.cholesky, a=_cholesky_vjp, kink=lambda a, upper: _to_indefinite(a, upper))
 def cholesky(a: Any, *, upper: bool = False) -> Any:
     """Cholesky factor of a Hermitian positive definite matrix."""
     return np.linalg.cholesky(a, upper=upper)
+
+
+def _to_indefinite(a: Any, upper: bool) -> Any:
+    least = np.min(np.linalg.eigvalsh(a, "U" if upper else "L"), -1, initial=np.inf)
+    return as_matrix(np.maximum(least, 0) / moved(a))
 
 
 def _qr_vjp(g: Any, a: Any, out: Any) -> Any:
@@ -50,16 +56,14 @@ def _qr_vjp(g: Any, a: Any, out: Any) -> Any:
     q, r = out
     gq, gr = map(conj, g.filled(out))
     m, n = a.shape[-2:]
-    if m > n:
-        q, gq = _without_completion(q, gq, n)
-        r, gr = r[..., :n, :], gr[..., :n, :]
-    gr, rest = gr[..., :m], gr[..., m:]
-    if m < n:  # the right part of r is the adjoint of q, times that of a
-        r, gq = r[..., :m], gq + a[..., m:] @ adjoint(rest)
+    q, gq = _without_completion(q, gq, n)
+    r, gr = r[..., :n, :], gr[..., :n, :]
+    r, gr, rest = r[..., :m], gr[..., :m], gr[..., m:]  # r goes on to the right with the adjoint of q, times a
+    gq = gq + a[..., m:] @ adjoint(rest)
     inner = _lower(r @ adjoint(gr) - adjoint(gq) @ q)
     inner = gq + q @ (inner + adjoint(inner))
     found = adjoint(np.linalg.solve(r, adjoint(inner)))
-    return conj(np.concatenate([found, q @ rest], -1) if m < n else found)
+    return conj(np.concatenate([found, q @ rest], -1))
 
 
 def _without_completion(q: Any, gq: Any, k: int) -> tuple[Any, Any]:
@@ -74,7 +78,25 @@ def _without_completion(q: Any, gq: Any, k: int) -> tuple[Any, Any]:
     return q, gq - rest @ (adjoint(grest) @ q)
 
 
-@primitive(a=_qr_vjp)
+def _to_other_factors(a: Any, r: Any) -> Any:
+    """To dependent columns, or to where LAPACK (``larfg``) changes the sign of a row of ``r`` and of a column of ``q``.
+
+    A column is reflected so that it does not get shorter: the sign changes with that of its first element (``first``),
+    and where all others (``rest``) are zero, it stays as it is. How much farther than the matrix they move is bounded
+    by the condition number, to first order (Sun 1991).
+    """
+    k = min(a.shape[-2:])
+    s = np.linalg.svd(a[..., :k], compute_uv=False)
+    size, tau = np.abs(np.diagonal(r, axis1=-2, axis2=-1)), np.linalg.qr(a, "raw")[1].real
+    first, rest = size * np.abs(1 - tau), size * np.sqrt(np.abs(tau * (2 - tau)))
+    if k == a.shape[-2] and a.dtype.kind != "c":  # a single number is not reflected
+        rest[..., -1] = np.inf
+    longest, least = np.max(s, -1, initial=0), np.min(s, -1, initial=np.inf)
+    turn = np.min(nearest(first, rest), -1, initial=np.inf) / (1 + 2 * longest / least)
+    return as_matrix(np.fmin(turn, least) / moved(a))
+
+
+@primitive(a=_qr_vjp, kink=lambda a, out: _to_other_factors(a, out[1]))
 def qr(a: Any, *, mode: str = "reduced") -> Any:
     """Orthonormal columns times an upper triangle, for a matrix whose first columns are independent."""
     return np.linalg.qr(a, mode)
@@ -98,6 +120,7 @@ def _apart(d: Any, values: Any) -> Any:
     x=lambda g, d, values: over(g, d, values),
     d=lambda g, d, values, out: -over(g * out, d, values),
     values=None,
+    kink=lambda d: np.abs(d),
 )
 def over(x: Any, d: Any, values: Any) -> Any:
     """``x / d``, and 0 where ``d``, a difference or a sum of ``values``, is zero but for rounding errors.
@@ -133,17 +156,20 @@ def undetermined(by_values: Any, by_vectors: Any, values: Any, *, among: str, an
         values, by_values, by_vectors = np.pad(values, one), np.pad(by_values, one), np.pad(by_vectors, both)
     size, turns = np.absolute(by_values), np.absolute(by_vectors)
     small = math.sqrt(np.finfo(values.dtype).eps)
-    most = small * size.max(axis=-1, keepdims=True, initial=0)
+    most = small * size.max(-1, keepdims=True, initial=0)
+    most_turns = small * turns.max((-2, -1), keepdims=True, initial=0)
     differ = np.absolute(by_values.mT - by_values) > most
-    turned = turns + turns.mT >= small * turns.max(axis=(-2, -1), keepdims=True, initial=0)  # 0 >= 0, if f(w) is 0
-    mixed = turned & (size + size.mT > most)
-    found = ~_apart(_gaps(values), values) & (differ | mixed) & ~np.eye(values.shape[-1], dtype=bool)
+    both, size = turns + turns.mT, size + size.mT
+    mixed = (both >= most_turns) & (size > most)  # 0 >= 0, if f(w) is 0
+    on = np.diagonal(turns, 0, -2, -1)[..., None, :]
+    blind = (both > 0) & (size <= most) & (on + on.mT <= most_turns)  # neither f nor f' shows
+    found = ~_apart(_gaps(values), values) & (differ | mixed | blind) & ~np.eye(values.shape[-1], dtype=bool)
     if np.any(found):
         *_, first, second = (int(k[0]) for k in np.nonzero(found))
         raise np.linalg.LinAlgError(
             f"{among} {first} and {second} coincide, and the loss depends on them as well as on their vectors: so the "
-            f"cotangents of values and vectors do not determine a gradient. If it is a function of the matrix such as "
-            f"inv, solve, slogdet, pinv or norm, use that function itself; or keep the {among} apart"
+            f"cotangents of values and vectors do not determine a gradient. If it is a function of the matrix, use it "
+            f"(inv, solve, slogdet, pinv, norm, or tinygrad_np.linalg.matrix_function); or keep the {among} apart"
         )
     return np.zeros(())
 
@@ -166,7 +192,7 @@ def _eigh_vjp(g: Any, out: Any) -> Any:
     return conj(left @ adjoint(u))
 
 
-@primitive(np.linalg.eigh, a=_eigh_vjp)
+@primitive(np.linalg.eigh, a=_eigh_vjp, kink=lambda a, out: as_matrix(least_gap(out[0]) / moved(a)))
 def eigh(a: Any, *, UPLO: str = "L") -> Any:
     """Eigenvalues and eigenvectors of a Hermitian matrix."""
     return np.linalg.eigh(a, UPLO)
@@ -187,14 +213,19 @@ def _eig_vjp(g: Any, out: Any) -> Any:
     inner = 0 if gw is None else gw.mT * vh
     if gv is not None:
         turn = vh @ gv
-        turn = turn - (vh @ v) * np.real(np.sum(conj(v) * gv, -2, keepdims=True))
+        turn = turn - (vh @ v) * np.sum(conj(v) * gv, -2, keepdims=True)
         if gw is not None:
             undetermined(gw, turn, w, among="eigenvalues")
         inner = inner + over(turn, conj(_gaps(w)), w) @ vh
     return conj(np.linalg.solve(vh, inner))
 
 
-@primitive(np.linalg.eig, a=_eig_vjp)
+def _to_multiple_eigenvalue(a: Any, w: Any, v: Any) -> Any:
+    """Bauer and Fike (1960): eigenvalues move by up to the condition number of the vectors, times the matrix's norm."""
+    return as_matrix(least_gap(w) / np.linalg.cond(v)) / moved(a) if w.size else np.inf
+
+
+@primitive(np.linalg.eig, a=_eig_vjp, kink=lambda a, out: _to_multiple_eigenvalue(a, *out))
 def eig(a: Any) -> Any:
     """Eigenvalues and eigenvectors of a matrix that has a basis of these."""
     return np.linalg.eig(a)
@@ -236,7 +267,7 @@ def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
     return conj(found)
 
 
-@primitive(a=_svd_vjp)
+@primitive(a=_svd_vjp, kink=lambda a, out: np.fmin(as_matrix(least_gap(out[1]) / moved(a)), to_singular(a)))
 def svd(a: Any, *, full_matrices: bool = True) -> Any:
     """Singular value decomposition."""
     return np.linalg.svd(a, full_matrices)

@@ -12,11 +12,28 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, define, nondifferentiable, primitive
+from tinygrad_np.rules.kinks import (
+    apart,
+    from_zero,
+    nearest,
+    of_power,
+    to_cut,
+    to_multiple,
+    to_pole_of_tan,
+    to_power_of_two,
+    to_ratio,
+    to_unit,
+    to_whole,
+    to_zero,
+    turned,
+    untied,
+)
 
 
 @primitive(
     x=lambda g, x, y: quotient(np.where((x == 0) & (y == 0), 0, g), y),
     y=lambda g, y, out: -quotient(g * out, y),
+    kink=lambda y: from_zero(y),
 )
 def quotient(x: Any, y: Any) -> Any:
     """``x / y``, and 0 wherever ``x`` is 0, even over ``y = 0``: a zero cotangent stays zero through a pole.
@@ -36,44 +53,50 @@ define(np.subtract,     x=lambda g: g,
 define(np.multiply,     x=lambda g, y: g * y,
                         y=lambda g, x: g * x)
 define(np.divide,       x=lambda g, y: quotient(g, y),
-                        y=lambda g, x, y: -quotient(quotient(g, y) * x, y))
+                        y=lambda g, x, y: -quotient(quotient(g, y) * x, y),
+                        kink=lambda y: from_zero(y))
 define(np.positive,     x=lambda g: g)
 define(np.negative,     x=lambda g: -g)
-define(np.reciprocal,   x=lambda g, x: -quotient(g, x * x))
-define(np.absolute,     x=lambda g, x: g * slope_of_size(x),
-                        kink=lambda x: np.abs(x))
+define(np.reciprocal,   x=lambda g, x: -quotient(g, x * x), kink=to_zero)
+define(np.absolute,     x=lambda g, x: g * slope_of_size(x), kink=to_zero)
 define(np.conjugate,    x=lambda g: np.conj(g))
-define(np.fabs,         x=lambda g, x: g * np.sign(x))
+define(np.fabs,         x=lambda g, x: g * np.sign(x), kink=to_zero)
 define(np.remainder,    x=lambda g: g,
-                        y=lambda g, x, y: -g * np.floor_divide(x, y))
+                        y=lambda g, x, y: -g * np.floor_divide(x, y),
+                        kink=lambda x, y: to_ratio(x, y))
 define(np.fmod,         x=lambda g: g,
-                        y=lambda g, x, y: -g * np.trunc(x / y))
+                        y=lambda g, x, y: -g * np.trunc(x / y),
+                        kink=lambda x, y: to_ratio(x, y, zero=False))
 define(np.copysign,     x=lambda g, x, out: g * np.sign(x) * np.sign(out),
-                        y=None)
+                        y=None,
+                        kink=lambda x, y: from_zero(x, y))
 define(np.nextafter,    x=lambda g: g,
                         y=None)
 define(np.ldexp,        x=lambda g, i: np.ldexp(g, i),
                         i=None)
 define(np.hypot,        x=lambda g, x, out: quotient(g * x, out),
-                        y=lambda g, y, out: quotient(g * y, out))
+                        y=lambda g, y, out: quotient(g * y, out),
+                        kink=lambda x, y: np.maximum(np.abs(x), np.abs(y)))
 
 # --- powers and roots
 define(np.power,        x=lambda g, x, y: g * _slope_of_power(g, x, y),
-                        y=lambda g, x, out: g * out * np.log(np.where(x == 0, np.ones_like(out), x)))
+                        y=lambda g, x, out: g * out * np.log(np.where(x == 0, np.ones_like(out), x)),
+                        kink=of_power)
 define(np.float_power,  x=lambda g, x, y: g * _slope_of_power(g, x, y),
-                        y=lambda g, x, out: g * out * np.log(np.where(x == 0, np.ones_like(out), x)))
+                        y=lambda g, x, out: g * out * np.log(np.where(x == 0, np.ones_like(out), x)),
+                        kink=of_power)
 define(np.square,       x=lambda g, x: g * 2 * x)
-define(np.sqrt,         x=lambda g, out: quotient(g, 2 * out))
-define(np.cbrt,         x=lambda g, out: quotient(g, 3 * out * out))
+define(np.sqrt,         x=lambda g, out: quotient(g, 2 * out), kink=to_cut)
+define(np.cbrt,         x=lambda g, out: quotient(g, 3 * out * out), kink=to_zero)
 
 # --- exponentials and logarithms
 define(np.exp,          x=lambda g, out: g * out)
 define(np.exp2,         x=lambda g, out: g * out * float(np.log(2)))
 define(np.expm1,        x=lambda g, out: g * (out + 1))
-define(np.log,          x=lambda g, x: quotient(g, x))
-define(np.log2,         x=lambda g, x: quotient(g, x * float(np.log(2))))
-define(np.log10,        x=lambda g, x: quotient(g, x * float(np.log(10))))
-define(np.log1p,        x=lambda g, x: quotient(g, 1 + x))
+define(np.log,          x=lambda g, x: quotient(g, x), kink=to_cut)
+define(np.log2,         x=lambda g, x: quotient(g, x * float(np.log(2))), kink=to_cut)
+define(np.log10,        x=lambda g, x: quotient(g, x * float(np.log(10))), kink=to_cut)
+define(np.log1p,        x=lambda g, x: quotient(g, 1 + x), kink=lambda x: to_cut(1 + x))
 define(np.logaddexp,    x=lambda g, x, out: g * np.exp(x - finite(out)),
                         y=lambda g, y, out: g * np.exp(y - finite(out)))
 define(np.logaddexp2,   x=lambda g, x, out: g * np.exp2(x - finite(out)),
@@ -82,18 +105,20 @@ define(np.logaddexp2,   x=lambda g, x, out: g * np.exp2(x - finite(out)),
 # --- trigonometry
 define(np.sin,          x=lambda g, x: g * np.cos(x))
 define(np.cos,          x=lambda g, x: -g * np.sin(x))
-define(np.tan,          x=lambda g, out: g * (1 + out * out))
-define(np.arcsin,       x=lambda g, x: quotient(g, np.sqrt((1 - x) * (1 + x))))
-define(np.arccos,       x=lambda g, x: -quotient(g, np.sqrt((1 - x) * (1 + x))))
-define(np.arctan,       x=lambda g, x: g / (1 + x * x))
+define(np.tan,          x=lambda g, out: g * (1 + out * out), kink=to_pole_of_tan)
+define(np.arcsin,       x=lambda g, x: quotient(g, np.sqrt((1 - x) * (1 + x))), kink=to_unit)
+define(np.arccos,       x=lambda g, x: -quotient(g, np.sqrt((1 - x) * (1 + x))), kink=to_unit)
+define(np.arctan,       x=lambda g, x: g / (1 + x * x), kink=turned(to_unit))
 define(np.arctan2,      x=lambda g, x, y: quotient(g * y, x * x + y * y),
-                        y=lambda g, x, y: -quotient(g * x, x * x + y * y))
+                        y=lambda g, x, y: -quotient(g * x, x * x + y * y),
+                        kink=lambda x, y: np.maximum(np.abs(x), y))
 define(np.sinh,         x=lambda g, x: g * np.cosh(x))
 define(np.cosh,         x=lambda g, x: g * np.sinh(x))
-define(np.tanh,         x=lambda g, out: g * (1 - out * out))
-define(np.arcsinh,      x=lambda g, x: g / np.sqrt(1 + x * x))
-define(np.arccosh,      x=lambda g, x: quotient(g, np.sqrt((x - 1) * (x + 1))))
-define(np.arctanh,      x=lambda g, x: quotient(g, (1 - x) * (1 + x)))
+define(np.tanh,         x=lambda g, out: g * (1 - out * out), kink=turned(to_pole_of_tan))
+define(np.arcsinh,      x=lambda g, x: g / np.sqrt(1 + x * x), kink=turned(to_unit))
+define(np.arccosh,      x=lambda g, x: quotient(g, np.sqrt((x - 1) * (x + 1))),
+                        kink=lambda x: nearest(to_cut(x - 1), np.abs(x + 1)))  # real ones below -1: NaN has a slope
+define(np.arctanh,      x=lambda g, x: quotient(g, (1 - x) * (1 + x)), kink=to_unit)
 define(np.degrees,      x=lambda g: g * (180 / np.pi))
 define(np.rad2deg,      x=lambda g: g * (180 / np.pi))
 define(np.radians,      x=lambda g: g * (np.pi / 180))
@@ -101,18 +126,24 @@ define(np.deg2rad,      x=lambda g: g * (np.pi / 180))
 
 # --- choice: ties share equally; what fmax and fmin ignore (NaN) gets nothing
 define(np.maximum,      x=lambda g, x, y: g * (x > y) + g / 2 * (x == y),
-                        y=lambda g, x, y: g * (y > x) + g / 2 * (x == y))
+                        y=lambda g, x, y: g * (y > x) + g / 2 * (x == y),
+                        kink=lambda x, y: untied(x, y))
 define(np.minimum,      x=lambda g, x, y: g * (x < y) + g / 2 * (x == y),
-                        y=lambda g, x, y: g * (y < x) + g / 2 * (x == y))
+                        y=lambda g, x, y: g * (y < x) + g / 2 * (x == y),
+                        kink=lambda x, y: untied(x, y))
 define(np.fmax,         x=lambda g, x, y: g * ((x > y) | np.isnan(y)) + g / 2 * (x == y),
-                        y=lambda g, x, y: g * ((y > x) | np.isnan(x)) + g / 2 * (x == y))
+                        y=lambda g, x, y: g * ((y > x) | np.isnan(x)) + g / 2 * (x == y),
+                        kink=lambda x, y: untied(x, y))
 define(np.fmin,         x=lambda g, x, y: g * ((x < y) | np.isnan(y)) + g / 2 * (x == y),
-                        y=lambda g, x, y: g * ((y < x) | np.isnan(x)) + g / 2 * (x == y))
+                        y=lambda g, x, y: g * ((y < x) | np.isnan(x)) + g / 2 * (x == y),
+                        kink=lambda x, y: untied(x, y))
 define(np.heaviside,    x=None,
-                        y=lambda g, x: g * (x == 0))
+                        y=lambda g, x: g * (x == 0),
+                        kink=lambda x: from_zero(x))
 where = define(np.where, condition=None,
                         x=lambda g, condition: np.where(condition, g, 0),
-                        y=lambda g, condition: np.where(condition, 0, g))
+                        y=lambda g, condition: np.where(condition, 0, g),
+                 kink=lambda condition: from_zero(condition))
 # fmt: on
 
 
@@ -152,7 +183,7 @@ def modf(x: Any, /) -> Any:
     return np.fmod(np.where(np.isinf(x), 0, x), 1.0), np.trunc(x)
 
 
-@primitive(x=None)
+@primitive(x=None, kink=to_power_of_two)
 def exponent(x: Any) -> Any:
     """The ``e`` of ``x = m * 2**e`` with ``1/2 <= abs(m) < 1``."""
     return np.frexp(x)[1]
@@ -170,6 +201,7 @@ def frexp(x: Any, /) -> Any:
     a=lambda g, a, a_min, a_max: g * ((a >= a_min) & (a <= a_max) & (a_min < a_max)),
     a_min=lambda g, a, a_min, a_max: g * ((a < a_min) & (a_min < a_max)),
     a_max=lambda g, a, a_min, a_max: g * ((a > a_max) | (a_min >= a_max)),
+    kink=lambda a, a_min, a_max: untied(a, a_min, a_max),
 )
 def clip(a: Any, a_min: Any, a_max: Any) -> Any:
     """Limit the values. At a limit itself the gradient passes, as in PyTorch."""
@@ -193,15 +225,25 @@ def _most(dtype: np.dtype[Any]) -> float:
 
 _ufunc: np.ufunc
 # Piecewise constant: there is nothing to differentiate, so the result does not require a gradient.
-for _ufunc in (
-    np.floor, np.ceil, np.trunc, np.rint, np.sign, np.signbit, np.spacing, np.isnan, np.isinf, np.isfinite,
-    np.logical_not, np.invert, np.bitwise_count,
-):  # fmt: skip
+for _ufunc in (np.isnan, np.isinf, np.isfinite, np.invert, np.bitwise_count):
     define(_ufunc, x=None)
+for _ufunc in (np.floor, np.ceil):
+    define(_ufunc, x=None, kink=lambda x: to_multiple(x))
+for _ufunc in (np.sign, np.signbit, np.logical_not):
+    define(_ufunc, x=None, kink=lambda x: from_zero(x))
+define(np.trunc, x=None, kink=to_whole)
+define(np.rint, x=None, kink=lambda x: to_multiple(x, 1.0, 0.5))
+define(np.spacing, x=None, kink=to_power_of_two)
 for _ufunc in (
-    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.floor_divide,
-    np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor,
-    np.left_shift, np.right_shift, np.gcd, np.lcm,
+    np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.gcd, np.lcm,
 ):  # fmt: skip
     define(_ufunc, x=None, y=None)
-nondifferentiable(np.round, np.around, np.fix)
+for _ufunc in (np.equal, np.not_equal):
+    define(_ufunc, x=None, y=None, kink=lambda x, y: apart(x, y))
+for _ufunc in (np.less, np.less_equal, np.greater, np.greater_equal):
+    define(_ufunc, x=None, y=None, kink=lambda x, y: untied(x, y))
+for _ufunc in (np.logical_and, np.logical_or, np.logical_xor):
+    define(_ufunc, x=None, y=None, kink=lambda x, y: from_zero(x, y))
+define(np.floor_divide, x=None, y=None, kink=lambda x, y: to_ratio(x, y))
+nondifferentiable(np.round, np.around, kink=lambda a, decimals: to_multiple(a, 10.0**-decimals, 0.5 * 10.0**-decimals))
+nondifferentiable(np.fix, kink=to_whole)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
+from tinygrad_np.rules.tools import cut
 
 Axes = Any  # int, sequence of int, or None
 Norm = Any  # None, "backward", "ortho", "forward"
@@ -27,7 +28,7 @@ def _resized(a: Any, n: int, axis: int) -> Any:
     axis, missing = axis % a.ndim, n - a.shape[axis]
     if missing > 0:
         return np.concatenate([a, np.zeros((*a.shape[:axis], missing, *a.shape[axis + 1 :]), a.dtype)], axis)
-    return a if missing == 0 else a[(*(slice(None),) * axis, slice(n))]
+    return a if missing == 0 else cut(a, None, n, axis)
 
 
 def _mirrored(n: int, axis: int, like: Any) -> Any:

@@ -6,12 +6,14 @@ An index is split in two: index arrays are data (positional), what remains is me
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
+from tinygrad_np.rules.kinks import neighbours
 
 
 class _Placeholder(Enum):
@@ -63,12 +65,30 @@ def getitem(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
 )
 def scatter_add(a: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Add ``a`` into zeros of ``shape`` at ``index``; an element that is named twice gets both."""
-    out = np.zeros_like(a, shape=shape)
-    if _can_repeat(indices):
-        np.add.at(out, _join(index, indices), a)
+    out = np.zeros_like(a, order="C", shape=shape)
+    places = _join(index, indices)
+    if not _can_repeat(indices):
+        out[places] = a
+    elif a.size > 2000 and len(shape) > 1 and _is_plain(a, index, indices):
+        flat = _flat_places(shape, indices)
+        np.add.at(out.reshape(-1), flat.reshape(-1), np.broadcast_to(a, flat.shape).reshape(-1))
     else:
-        out[_join(index, indices)] = a
+        np.add.at(out, places, a)
     return out
+
+
+def _is_plain(a: Any, index: tuple[Any, ...], indices: tuple[Any, ...]) -> bool:
+    """Whether an index is made of integer arrays only, and all is there in memory."""
+    integers = all(isinstance(i, np.ndarray) and i.dtype.kind in "iu" for i in indices)
+    return integers and isinstance(a, np.ndarray) and len(index) == len(indices)
+
+
+def _flat_places(shape: tuple[int, ...], indices: tuple[Any, ...]) -> Any:
+    """Where ``a[indices]`` is in the flattened array: adding there is several times as fast as at rows or pairs."""
+    n, rest = len(indices), shape[len(indices) :]
+    first = np.ravel_multi_index(np.broadcast_arrays(*indices), shape[:n], mode="wrap")
+    size = math.prod(rest)
+    return first.reshape((*first.shape, *(1,) * len(rest))) * size + np.arange(size).reshape(rest)
 
 
 @primitive(
@@ -108,9 +128,14 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     return scatter_add(counted, x, index=(ARRAY,), shape=(n,))
 
 
-@primitive(ar=None)
+@primitive(ar=None, kink=lambda ar, axis: neighbours(_leading(ar, axis), 0))
 def _unique(ar: Any, *, part: int, axis: int | None, equal_nan: bool) -> Any:
     return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[part]
+
+
+def _leading(ar: Any, axis: int | None) -> Any:
+    """What the order of slices depends on first: the first element of each."""
+    return np.ravel(ar) if axis is None else np.moveaxis(ar, axis, 0).reshape((ar.shape[axis], -1))[:, 0]
 
 
 @composite(np.unique)

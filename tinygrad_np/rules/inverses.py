@@ -9,10 +9,13 @@ import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
-from tinygrad_np.rules.linalg import adjoint, conj, hermitian_part
+from tinygrad_np.rules.kinks import to_other_rank, to_singular
+from tinygrad_np.rules.linalg import adjoint, conj, cross_of_three, hermitian_part
+from tinygrad_np.rules.reductions import products_of_others
+from tinygrad_np.rules.tools import known
 
 # --- inverses and linear systems ----------------------------------------------------------------------------------
-inv = primitive(np.linalg.inv, a=lambda g, out: -(out.mT @ g @ out.mT))(np.linalg.inv)
+inv = primitive(np.linalg.inv, a=lambda g, out: -(out.mT @ g @ out.mT), kink=lambda a: to_singular(a))(np.linalg.inv)
 
 
 def _solve_transposed(a: Any, g: Any, vector: bool) -> Any:
@@ -28,6 +31,7 @@ def _solve_vjp_a(g: Any, a: Any, out: Any, vector: bool) -> Any:
     np.linalg.solve,
     a=lambda g, a, out, b_shape: _solve_vjp_a(g, a, out, len(b_shape) == 1),
     b=lambda g, a, b_shape: _solve_transposed(a, g, len(b_shape) == 1),
+    kink=lambda a: to_singular(a),
 )
 def solve(a: Any, b: Any) -> Any:
     """Solve ``a @ x = b``; one-dimensional ``b`` is a vector, any other a stack of matrices."""
@@ -39,6 +43,10 @@ def _product(x: Any, y: Any, z: Any) -> Any:
     return (x @ y) @ z if x.shape[-2] < x.shape[-1] else x @ (y @ z)
 
 
+def _cutoff(rcond: Any, rtol: Any) -> Any:
+    return (1e-15 if rtol is np._NoValue else rtol) if rcond is None else rcond
+
+
 def _pinv_vjp(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Golub and Pereyra (1973), eq. 4.12; ``h`` is the adjoint of the paper's cotangent, and has the shape of ``a``."""
     h, p, ph = g.mT, out, adjoint(out)
@@ -47,7 +55,11 @@ def _pinv_vjp(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     return conj(hermitian_part(found) if hermitian else found)
 
 
-@primitive(np.linalg.pinv, a=_pinv_vjp)
+@primitive(
+    np.linalg.pinv,
+    a=_pinv_vjp,
+    kink=lambda a, rcond, hermitian, rtol: to_other_rank(a, _cutoff(rcond, rtol), 0.0, hermitian),
+)
 def pinv(a: Any, *, rcond: Any = None, hermitian: bool = False, rtol: Any = np._NoValue) -> Any:
     """Pseudo-inverse. The derivative is that among matrices of the same rank: across ranks it jumps."""
     return np.linalg.pinv(a, rcond=rcond, hermitian=hermitian, rtol=rtol)
@@ -88,9 +100,12 @@ def _pinv_for(a: Any, rcond: Any) -> Any:
     return np.linalg.pinv(a, rcond if rcond >= 0 else float(np.finfo(np.float64).eps))
 
 
-@primitive(np.linalg.lstsq, a=_lstsq_vjp_a, b=_lstsq_vjp_b)
+@primitive(np.linalg.lstsq, a=_lstsq_vjp_a, b=_lstsq_vjp_b, kink=lambda a, rcond: to_other_rank(a, rcond))
 def lstsq(a: Any, b: Any, *, rcond: Any = None) -> Any:
-    """Least squares: solution, squared residuals, rank, singular values. For the rank, see :func:`pinv`."""
+    """Least squares: solution, squared residuals, rank, singular values. For the rank, see :func:`pinv`.
+
+    The kink is that of the solution: singular values by themselves have others, where two of them coincide.
+    """
     return np.linalg.lstsq(a, b, rcond)
 
 
@@ -121,19 +136,12 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 
 # --- determinants -------------------------------------------------------------------------------------------------
 # The derivative of the determinant is the matrix of cofactors, and these are polynomials: they do not care whether a
-# matrix is singular. So neither do the first and second derivative here; a third one needs an inverse.
+# matrix is singular. So neither do the first three derivatives here; a fourth one needs an inverse.
 
 
 def regular_ones(a: Any, of: Any) -> Any:
     """The matrices of a stack where ``of`` holds, and the identity in place of the others: it can be inverted."""
     return np.where(of[..., None, None], a, np.eye(a.shape[-1], dtype=a.dtype))
-
-
-def _products_of_others(s: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    ones = np.ones_like(s[..., :1])
-    before = np.cumprod(np.concatenate([ones, s[..., :-1]], -1), -1)
-    after = np.cumprod(np.concatenate([ones, s[..., :0:-1]], -1), -1)[..., ::-1]
-    return before * after if s.shape[-1] else s
 
 
 def _in_double(a: Any) -> Any:
@@ -145,21 +153,42 @@ def cofactor(a: Any) -> Any:
     """Matrix of cofactors: ``det(a) * inv(a).mT``, and exact where there is no inverse.
 
     With ``a = u @ diag(s) @ vh``, it is ``det(u) det(vh) conj(u) @ diag(t) @ conj(vh)``, each ``t`` being the product
-    of the other singular values, since that of a product is the product of those of the factors.
+    of the other singular values, since that of a product is the product of those of the factors. Of a small matrix the
+    minors can be written down.
     """
     wide = _in_double(a)
+    if a.shape[-1] <= 3:
+        return _cofactor_of_small(wide).astype(a.dtype, copy=False)
     det = np.linalg.det(wide)
     regular = det != 0
     out = det[..., None, None] * np.linalg.inv(regular_ones(wide, regular)).mT
     if not np.all(regular):
         u, s, vh = np.linalg.svd(wide[~regular])
         phase = np.linalg.det(u) * np.linalg.det(vh)
-        out[~regular] = np.conj((np.conj(phase)[:, None, None] * u * _products_of_others(s)[:, None, :]) @ vh)
+        out[~regular] = np.conj((np.conj(phase)[:, None, None] * u * products_of_others(s, -1)[:, None, :]) @ vh)
     return out.astype(a.dtype, copy=False)
 
 
+def _cofactor_of_small(a: Any) -> Any:
+    match a.shape[-1]:
+        case 3:
+            return cross_of_three(a.take([1, 2, 0], -2), a.take([2, 0, 1], -2))
+        case 2:
+            return a[..., ::-1, ::-1] * np.array([[1, -1], [-1, 1]])
+        case _:
+            return np.ones_like(a)
+
+
 def _third_cofactor(g: Any, h: Any, a: Any) -> Any:
-    """The derivative of ``sum(g * second_cofactor(h, a))``, for ``a`` with an inverse: product rule."""
+    """The derivative of ``sum(g * second_cofactor(h, a))``: by an inverse, which is cheap, or else by minors."""
+    s = np.linalg.svdvals(a)
+    singular = np.min(s, axis=-1, initial=np.inf) <= 1e-5 * np.max(s, axis=-1, initial=0)
+    found = _third_by_inverse(g, h, regular_ones(a, np.logical_not(singular)))
+    return np.where(singular[..., None, None], _third_by_minors(g, h, a), found) if known(singular) else found
+
+
+def _third_by_inverse(g: Any, h: Any, a: Any) -> Any:
+    """The product rule, for ``det(a) * inv(a)``."""
     y = np.linalg.inv(a).mT
     gy, hy = y @ g.mT @ y, y @ h.mT @ y
     by_g, by_h = (np.sum(x * y, (-2, -1), keepdims=True) for x in (g, h))
@@ -168,7 +197,29 @@ def _third_cofactor(g: Any, h: Any, a: Any) -> Any:
     return np.linalg.det(a)[..., None, None] * terms
 
 
-@primitive(h=lambda g, a: second_cofactor(g, a), a=lambda g, h, a: _third_cofactor(g, h, a))
+def _third_by_minors(g: Any, h: Any, a: Any) -> Any:
+    """As :func:`second_cofactor`, with the minors that lack three rows and columns: time and memory ``n**3``."""
+    u, s, vh = np.linalg.svd(a)
+    g, h = (adjoint(u) @ x @ adjoint(vh) for x in (g, h))
+    one = np.eye(s.shape[-1], dtype=bool)
+    same = one[:, :, None] | one[:, None, :] | one
+    minors = np.where(same, 0, products_of_others(np.where(one[:, None] | one, 1, s[..., None, None, :]), -1))
+    on_g, on_h = (np.diagonal(x, 0, -2, -1) for x in (g, h))
+    apart = np.einsum("...ijk,...j,...k->...i", minors, on_g, on_h)
+    crossed = np.einsum("...ijk,...jk,...kj->...i", minors, g, h)
+    found = np.where(one, (apart - crossed)[..., None, :], 0)
+    for x, y, on_y in ((g, h, on_h), (h, g, on_g)):
+        turned = np.einsum("...ijk,...jk,...ki->...ij", minors, x, y)
+        found = found + turned - x.mT * (minors @ on_y[..., None, :, None])[..., 0]
+    phase = np.linalg.det(u) * np.linalg.det(vh)
+    return phase[..., None, None] * (np.conj(u) @ found @ np.conj(vh))
+
+
+@primitive(
+    h=lambda g, a: second_cofactor(g, a),
+    a=lambda g, h, a: _third_cofactor(g, h, a),
+    kink=lambda a: to_singular(a),
+)
 def second_cofactor(h: Any, a: Any) -> Any:
     """The derivative of ``sum(h * cofactor(a))``; symmetric in ``h``, as second derivatives are.
 
@@ -178,7 +229,7 @@ def second_cofactor(h: Any, a: Any) -> Any:
     u, s, vh = np.linalg.svd(_in_double(a))
     inner = adjoint(u) @ h @ adjoint(vh)
     one = np.eye(s.shape[-1], dtype=bool)
-    minors = np.where(one, 0, _products_of_others(np.where(one, 1, s[..., None, :])))
+    minors = np.where(one, 0, products_of_others(np.where(one, 1, s[..., None, :]), -1))
     on_diagonal = np.einsum("...ij,...jj->...i", minors, inner)
     found = np.where(one, on_diagonal[..., None, :], -minors * inner.mT)
     phase = np.linalg.det(u) * np.linalg.det(vh)
@@ -200,7 +251,7 @@ def _slogdet_vjp(g: Any, a: Any, out: Any) -> Any:
     return quotient(by_log, regular)[..., None, None] * np.linalg.inv(regular_ones(a, regular)).mT
 
 
-@primitive(np.linalg.slogdet, a=_slogdet_vjp)
+@primitive(np.linalg.slogdet, a=_slogdet_vjp, kink=lambda a: to_singular(a))
 def slogdet(a: Any) -> Any:
     """Sign and logarithm of the absolute value of the determinant."""
     return np.linalg.slogdet(a)

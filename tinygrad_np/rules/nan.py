@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
+from tinygrad_np.rules.kinks import overtaken
 from tinygrad_np.rules.reductions import Axis, unreduce
 
 _UNSET: Any = np._NoValue
@@ -76,13 +77,13 @@ def _share_among_ties(g: Any, a: Any, out: Any, axis: Axis, keepdims: bool) -> A
     return unreduce(g, a.shape, axis, keepdims) * quotient(ties, np.add.reduce(ties, axis=axis, keepdims=True))
 
 
-@primitive(a=_share_among_ties)
+@primitive(a=_share_among_ties, kink=lambda a, axis: overtaken(np.where(np.isnan(a), -np.inf, a), axis))
 def nanmax(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Maximum of what is not NaN; equal shares to all elements that attain it."""
     return np.nanmax(a, axis, keepdims=keepdims)
 
 
-@primitive(a=_share_among_ties)
+@primitive(a=_share_among_ties, kink=lambda a, axis: overtaken(np.where(np.isnan(a), -np.inf, -a), axis))
 def nanmin(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Minimum of what is not NaN; equal shares to all elements that attain it."""
     return np.nanmin(a, axis, keepdims=keepdims)

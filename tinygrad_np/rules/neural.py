@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import primitive
+from tinygrad_np.rules.kinks import to_zero
 from tinygrad_np.rules.linalg import as_rows
 from tinygrad_np.rules.reductions import logsumexp
 
@@ -34,7 +35,7 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
 
 
 # --- activations
-@primitive(x=lambda g, out: g * (out > 0))
+@primitive(x=lambda g, out: g * (out > 0), kink=to_zero)
 def relu(x: Any) -> Any:
     """``max(x, 0)``; derivative 0 at 0."""
     return np.maximum(x, 0)
@@ -46,7 +47,7 @@ def _leaky_slope(x: Any, negative_slope: float) -> Any:
     return positive + negative_slope * (1 - positive)
 
 
-@primitive(x=lambda g, x, negative_slope: g * _leaky_slope(x, negative_slope))
+@primitive(x=lambda g, x, negative_slope: g * _leaky_slope(x, negative_slope), kink=to_zero)
 def leaky_relu(x: Any, *, negative_slope: float = 0.01) -> Any:
     """``x`` where positive, else ``negative_slope * x``; derivative ``negative_slope`` at 0."""
     return x * _leaky_slope(x, negative_slope)

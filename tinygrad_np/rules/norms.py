@@ -11,6 +11,7 @@ import numpy as np
 from tinygrad_np.primitives import composite, nondifferentiable, primitive
 from tinygrad_np.rules.elementwise import slope_of_size
 from tinygrad_np.rules.inverses import regular_ones
+from tinygrad_np.rules.kinks import to_other_rank, to_zero
 from tinygrad_np.rules.linalg import conj
 from tinygrad_np.rules.reductions import Axis, unreduce
 
@@ -22,7 +23,7 @@ def _norm_vjp(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool) -> Any:
     return unreduce(scale, x.shape, axis, keepdims) * conj(x)
 
 
-@primitive(x=_norm_vjp)
+@primitive(x=_norm_vjp, kink=lambda x, axis: np.max(np.abs(x), axis, keepdims=True, initial=0))
 def norm(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Euclidean (of two axes: Frobenius) norm; of zeros, the zero subgradient."""
     return np.linalg.norm(x, axis=axis, keepdims=keepdims)
@@ -36,7 +37,7 @@ def _norm_of_order_vjp(g: Any, x: Any, out: Any, ord: float, axis: Axis, keepdim
     return np.where(zero, 0, g * ratio ** (ord - 1)) * slope_of_size(x)
 
 
-@primitive(x=_norm_of_order_vjp)
+@primitive(x=_norm_of_order_vjp, kink=to_zero)
 def norm_of_order(x: Any, *, ord: float, axis: Axis = None, keepdims: bool = False) -> Any:
     """``sum(|x|**ord) ** (1 / ord)``."""
     return np.linalg.norm(x, ord, axis, keepdims)
@@ -115,4 +116,10 @@ def cond(x: Any, p: Any = None) -> Any:
     return np.where(np.isnan(found) & ~np.any(np.isnan(x), (-2, -1)), np.inf, found)
 
 
-nondifferentiable(np.linalg.matrix_rank)
+nondifferentiable(np.linalg.matrix_rank, kink=lambda A, tol, hermitian, rtol: _to_other_rank(A, tol, hermitian, rtol))
+
+
+def _to_other_rank(a: Any, tol: Any, hermitian: bool, rtol: Any) -> Any:
+    if np.ndim(a) < 2:
+        return np.max(np.abs(a), initial=0)
+    return to_other_rank(a, rtol if tol is None else 0.0, 0.0 if tol is None else tol, hermitian)

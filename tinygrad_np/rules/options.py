@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_np.primitives import Primitive, composite, primitive, table
 from tinygrad_np.rules.elementwise import quotient
+from tinygrad_np.rules.kinks import one_value
 from tinygrad_np.rules.reductions import Axis, unreduce
 
 _UNSET: Any = np._NoValue
@@ -116,6 +117,7 @@ def var_of_some(a: Any, where: Any, *, axis: Axis = None, ddof: float = 0, keepd
         unreduce(out, a.shape, axis, keepdims),
     ),
     where=None,
+    kink=lambda a, where, axis: one_value(a, axis, where),
 )
 def std_of_some(a: Any, where: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Standard deviation of the elements where a mask is true."""

@@ -12,7 +12,7 @@ from tinygrad_np.rules.elementwise import quotient
 from tinygrad_np.rules.tools import as_array, known
 
 
-def _array(p: Any) -> Any:
+def _vector(p: Any) -> Any:
     return np.atleast_1d(as_array(p))
 
 
@@ -47,7 +47,7 @@ def _polyval(p: Any, x: Any) -> Any:
 @composite(np.polyadd)
 def polyadd(a1: Any, a2: Any) -> Any:
     """Sum."""
-    a1, a2 = _array(a1), _array(a2)
+    a1, a2 = _vector(a1), _vector(a2)
     n = max(len(a1), len(a2))
     return _lengthened(a1, n) + _lengthened(a2, n)
 
@@ -55,7 +55,7 @@ def polyadd(a1: Any, a2: Any) -> Any:
 @composite(np.polysub)
 def polysub(a1: Any, a2: Any) -> Any:
     """Difference."""
-    a1, a2 = _array(a1), _array(a2)
+    a1, a2 = _vector(a1), _vector(a2)
     n = max(len(a1), len(a2))
     return _lengthened(a1, n) - _lengthened(a2, n)
 
@@ -67,13 +67,13 @@ def _lengthened(a: Any, n: int) -> Any:
 @composite(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
     """Product."""
-    return np.convolve(_array(a1), _array(a2))
+    return np.convolve(_vector(a1), _vector(a2))
 
 
 @composite(np.polydiv)
 def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
     """Quotient and remainder."""
-    u, v = _array(u) + 0.0, _array(v) + 0.0
+    u, v = _vector(u) + 0.0, _vector(v) + 0.0
     rest = u.astype(np.result_type(u, v))
     found: list[Any] = []
     gone: list[Any] = []
@@ -92,7 +92,7 @@ def polyder(p: Any, m: int = 1) -> Any:
     """Derivative of order ``m``."""
     if m < 0:
         raise ValueError(f"polyder: an order of derivative is not negative, unlike {m}; see polyint")
-    p = _array(p)
+    p = _vector(p)
     for _ in range(m):
         p = p[:-1] * np.arange(len(p) - 1, 0, -1)
     return p
@@ -103,7 +103,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """Antiderivative of order ``m``, with constants of integration ``k``."""
     if m < 0:
         raise ValueError(f"polyint: an order of integration is not negative, unlike {m}; see polyder")
-    p, k = _array(p), _array(0.0 if k is None else k)
+    p, k = _vector(p), _vector(0.0 if k is None else k)
     k = np.broadcast_to(k, (m,)) if len(k) == 1 else k
     if len(k) < m:
         raise ValueError(f"polyint: {m} integrations have {m} constants, but {len(k)} are given")
@@ -115,7 +115,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 @composite(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
     """The polynomial with these zeros, or the characteristic polynomial of a matrix."""
-    zeros = _array(seq_of_zeros)
+    zeros = _vector(seq_of_zeros)
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] > 0:
         zeros = np.linalg.eigvals(zeros)
     elif zeros.ndim != 1:
@@ -132,15 +132,30 @@ def poly(seq_of_zeros: Any) -> Any:
 
 @primitive(
     p=lambda g, p, out: np.matmul(-quotient(g, np.polyval(_derivative(p), out)), _powers(out, len(p))),
+    kink=lambda p, out: _to_multiple_root(p, out),
 )
 def roots(p: Any) -> Any:
     """Zeros. By the implicit function theorem, ``d root / d p[k] = -root**(n-k) / p'(root)``, if it is a simple one."""
     return np.roots(p)
 
 
+def _to_multiple_root(p: Any, out: Any) -> Any:
+    """By Rouché's theorem, a circle around one root still has one in it while what is added there is less than ``p``.
+
+    The circles go half of the way to the next root.
+    """
+    if out.size < p.size - 1:  # leading zeros: there are more roots at once
+        return 0.0
+    away = np.abs(out[:, None] - out)
+    radius = np.min(np.where(np.eye(out.size, dtype=bool), 2 + 2 * np.abs(out), away), -1, initial=np.inf) / 2
+    others = np.where(np.eye(out.size, dtype=bool), radius[:, None], away - radius[:, None])
+    there = np.abs(p[0]) * np.prod(others, -1)
+    return np.min(there / np.sum((np.abs(out) + radius)[:, None] ** np.arange(p.size), -1), initial=np.inf)
+
+
 @composite(np.roots)
 def _roots(p: Any) -> Any:
-    return roots(_array(p))
+    return roots(_vector(p))
 
 
 @composite(np.polyfit)
@@ -148,7 +163,7 @@ def polyfit(
     x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False, w: Any = None, cov: Any = False
 ) -> Any:
     """Least-squares fit."""
-    x, y, order = _array(x) + 0.0, _array(y) + 0.0, int(deg) + 1
+    x, y, order = _vector(x) + 0.0, _vector(y) + 0.0, int(deg) + 1
     if order < 1 or x.ndim != 1 or x.size == 0 or y.ndim > 2 or y.shape[0] != x.shape[0]:
         raise ValueError(
             f"polyfit takes places of shape (n,), values of shape (n,) or (n, k), and a degree from 0 on; "
@@ -157,7 +172,7 @@ def polyfit(
     rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
     left, right = np.vander(x, order), y
     if w is not None:
-        w = _array(w) + 0.0
+        w = _vector(w) + 0.0
         left = (left * w[:, None]).astype(left.dtype)
         right = (right * (w[:, None] if right.ndim == 2 else w)).astype(right.dtype)
     scale = np.sqrt(np.sum(left * left, 0))
@@ -177,3 +192,13 @@ def polyfit(
         factor = residuals / (len(x) - order)
         spread = spread[:, :, None] * factor if y.ndim == 2 else spread * factor
     return c, spread
+
+
+@composite(np.vander)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Powers of each element, from the highest to the lowest: a Vandermonde matrix."""
+    if x.ndim != 1:
+        raise ValueError(f"vander is for one axis, but the shape is {x.shape}")
+    powers = np.arange(len(x) if N is None else N)
+    wide = x.astype(np.promote_types(x.dtype, int))  # as NumPy has it: float32 becomes float64
+    return wide[:, None] ** (powers if increasing else powers[::-1])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
+from tinygrad_np.rules.kinks import nearest, neighbours, to_ends, to_multiple
 from tinygrad_np.rules.reductions import Axis
 from tinygrad_np.rules.selection import take_along_axis
 from tinygrad_np.rules.statistics import aligned_weights
@@ -37,7 +38,7 @@ def _position(n: Any, q: Any, method: str) -> Any:
     return np.minimum(np.maximum(at, 0), np.maximum(n - 1, 0)) if method != "linear" else at
 
 
-@primitive(n=None, q=None)
+@primitive(n=None, q=None, kink=lambda n, q, method: _to_next_step(n, q, method))
 def _step(n: Any, q: Any, *, method: str) -> Any:
     """Positions by a method that is piecewise constant in ``q``: the quantiles of 0, 1, 2 ... are positions."""
     found = np.zeros(())
@@ -46,7 +47,13 @@ def _step(n: Any, q: Any, *, method: str) -> Any:
     return found
 
 
-@primitive(a=None, weights=None, q=None)
+def _to_next_step(n: Any, q: Any, method: str) -> Any:
+    n = n if method in ("inverted_cdf", "averaged_inverted_cdf", "closest_observation") else n - 1
+    steps = to_multiple(n * q, 1.0, 0.5 if method in ("nearest", "closest_observation") else 0.0) / n
+    return nearest(steps, to_ends(q, 0, 1))
+
+
+@primitive(a=None, weights=None, q=None, kink=lambda a, weights, q: _to_other_element(a, weights, q))
 def _weighted_position(a: Any, weights: Any, q: Any) -> Any:
     """Positions by ``inverted_cdf`` with weights: the weighted quantiles of the ranks, along the last axis."""
     ranks = np.argsort(np.argsort(a, -1, kind="stable"), -1).astype(np.float64)
@@ -54,11 +61,31 @@ def _weighted_position(a: Any, weights: Any, q: Any) -> Any:
     return np.nan_to_num(np.moveaxis(np.nanquantile(ranks, q, -1, method="inverted_cdf", weights=weights), 0, -1))
 
 
-@primitive(a=None, ranks=None)
+def _to_other_element(a: Any, weights: Any, q: Any) -> Any:
+    """To a tie, or to where the sum of the first weights is the part ``q`` of all: both sums and ``q`` can move.
+
+    Weights do not get negative; one that is 0 leaves an element out, and stays so.
+    """
+    least = np.min(np.where(weights == 0, np.inf, weights), -1, keepdims=True, initial=np.inf)
+    weights = np.take_along_axis(np.where(np.isnan(a), 0, weights), np.argsort(a, -1, kind="stable"), -1)[..., None]
+    so_far, total = np.cumsum(weights, -2), np.sum(weights, -2, keepdims=True)
+    count = np.arange(1, a.shape[-1] + 1)[:, None]
+    steps = np.abs(so_far - q * total) / (count + q * a.shape[-1] + total)
+    return nearest(np.min(steps, (-2, -1), initial=np.inf)[..., None], neighbours(a, -1), least)
+
+
+@primitive(a=None, ranks=None, kink=lambda a, ranks: _to_other_place(a, ranks))
 def _places(a: Any, ranks: Any, *, sparse: bool) -> Any:
     """Where along the last axis the elements of these ranks stand. Few ranks can be found without sorting all."""
     order = np.argpartition(a, np.unique(ranks), -1) if sparse else np.argsort(a, -1)
     return np.take_along_axis(order, np.broadcast_to(ranks, (*a.shape[:-1], ranks.shape[-1])), -1)
+
+
+def _to_other_place(a: Any, ranks: Any) -> Any:
+    gaps = np.diff(np.sort(a, -1), axis=-1, prepend=-np.inf, append=np.inf)
+    ranks = np.broadcast_to(ranks, (*a.shape[:-1], ranks.shape[-1]))
+    both = [np.take_along_axis(gaps, ranks + side, -1) for side in (0, 1)]
+    return np.fmin.reduce(nearest(*both), -1, keepdims=True, initial=np.inf) / 2
 
 
 # --- order statistics

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_np.primitives import nondifferentiable, primitive
 from tinygrad_np.rules.elementwise import finite, quotient
+from tinygrad_np.rules.kinks import apart, from_zero, one_value, overtaken
 
 Axis = Any  # int, tuple of int, or None for all axes
 
@@ -52,19 +53,27 @@ def _share_among_ties(g: Any, a: Any, out: Any, axis: Axis, keepdims: bool) -> A
     return unreduce(g, a.shape, axis, keepdims) * (ties / count)
 
 
-@primitive(np.max, np.amax, a=lambda g, a, out, axis, keepdims: _share_among_ties(g, a, out, axis, keepdims))
+@primitive(
+    np.max, np.amax,
+    a=lambda g, a, out, axis, keepdims: _share_among_ties(g, a, out, axis, keepdims),
+    kink=lambda a, axis: overtaken(a, axis),
+)  # fmt: skip
 def max(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Maximum."""
     return np.maximum.reduce(a, axis=axis, keepdims=keepdims)
 
 
-@primitive(np.min, np.amin, a=lambda g, a, out, axis, keepdims: _share_among_ties(g, a, out, axis, keepdims))
+@primitive(
+    np.min, np.amin,
+    a=lambda g, a, out, axis, keepdims: _share_among_ties(g, a, out, axis, keepdims),
+    kink=lambda a, axis: overtaken(-a, axis),
+)  # fmt: skip
 def min(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Minimum."""
     return np.minimum.reduce(a, axis=axis, keepdims=keepdims)
 
 
-def _products_of_others(a: Any, axis: Axis) -> Any:
+def products_of_others(a: Any, axis: Axis) -> Any:
     """For each element the product of the others along ``axis``: exact where some are zero, for nothing divides.
 
     Up a binary tree of pairwise products, then down it: what multiplies a child is what multiplies its
@@ -87,7 +96,7 @@ def _products_of_others(a: Any, axis: Axis) -> Any:
 
 @primitive(
     np.prod,
-    a=lambda g, a, axis, keepdims: unreduce(g, a.shape, axis, keepdims) * _products_of_others(a, axis),
+    a=lambda g, a, axis, keepdims: unreduce(g, a.shape, axis, keepdims) * products_of_others(a, axis),
 )
 def prod(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Product."""
@@ -116,6 +125,7 @@ def var(a: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -
         * np.conj(_deviation(_deviation(a, axis), axis)),  # of a constant, 0 exactly
         unreduce(out, a.shape, axis, keepdims) * (_count(a.shape, axis) - ddof),
     ),
+    kink=lambda a, axis: one_value(a, axis),
 )
 def std(a: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Standard deviation; of a constant, the zero subgradient."""
@@ -134,5 +144,26 @@ def logsumexp(a: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     return total if keepdims else np.squeeze(total, axis)
 
 
-nondifferentiable(np.argmax, np.argmin, np.argsort, np.all, np.any, np.count_nonzero, np.nonzero, np.flatnonzero)
-nondifferentiable(np.allclose, np.isclose, np.array_equal, np.array_equiv, np.searchsorted)
+nondifferentiable(np.argmax, kink=lambda a, axis: overtaken(a, axis))
+nondifferentiable(np.argmin, kink=lambda a, axis: overtaken(-a, axis))
+nondifferentiable(np.all, np.count_nonzero, np.nonzero, np.flatnonzero, kink=lambda a: from_zero(a))
+nondifferentiable(np.any, kink=lambda a, axis: np.max(from_zero(a), axis, keepdims=True, initial=0))
+nondifferentiable(np.isclose, kink=lambda a, b, rtol, atol: np.abs(_excess(a, b, rtol, atol)) / (2 + rtol))
+nondifferentiable(
+    np.allclose, kink=lambda a, b, rtol, atol: np.abs(np.max(_excess(a, b, rtol, atol), initial=-np.inf)) / (2 + rtol)
+)
+nondifferentiable(np.array_equal, kink=lambda a1, a2: _to_equality(a1, a2) if np.shape(a1) == np.shape(a2) else np.inf)
+nondifferentiable(np.array_equiv, kink=lambda a1, a2: _to_equality(a1, a2))
+
+
+def _excess(a: Any, b: Any, rtol: float, atol: float) -> Any:
+    """By how much the difference is larger than what counts as close."""
+    return np.abs(np.subtract(a, b)) - (atol + rtol * np.abs(b))
+
+
+def _to_equality(a1: Any, a2: Any) -> Any:
+    """How far two arrays are from being equal: infinitely, if their shapes do not fit."""
+    try:
+        return np.max(apart(a1, a2), initial=0)
+    except ValueError:
+        return np.inf

@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_np.primitives import nondifferentiable, refuse
 
 nondifferentiable(np.array2string, np.array_repr, np.array_str)  # text
-nondifferentiable(np.common_type, np.min_scalar_type, np.einsum_path)  # facts about arrays
+nondifferentiable(np.common_type, np.min_scalar_type)  # facts about arrays
 nondifferentiable(np.isneginf, np.isposinf)
 nondifferentiable(np.packbits, np.unpackbits, np.ravel_multi_index, np.unravel_index, np.diag_indices_from)
 

@@ -28,9 +28,13 @@ def take_along_axis(arr: Any, indices: Any, *, axis: int) -> Any:
 
 
 @primitive(a=lambda g, indices, axis: take_along_axis(g, indices, axis=axis), indices=None)
-def add_along_axis(a: Any, indices: Any, *, axis: int, shape: tuple[int, ...]) -> Any:
-    """Add ``a`` into zeros of ``shape``, at positions along an axis: what undoes :func:`take_along_axis`."""
+def add_along_axis(a: Any, indices: Any, *, axis: int, shape: tuple[int, ...], distinct: bool = False) -> Any:
+    """Add ``a`` into zeros of ``shape``, at positions along an axis: the adjoint of :func:`take_along_axis`."""
     axis %= len(shape)
+    if distinct:
+        out = np.zeros_like(a, shape=shape)
+        np.put_along_axis(out, indices, a, axis)
+        return out
     places = np.reshape(_flat_places(shape, indices, axis), -1)  # adding at one index is far faster than at several
     out = np.zeros_like(a, shape=(math.prod(shape),))
     np.add.at(out, places, np.reshape(a, -1))

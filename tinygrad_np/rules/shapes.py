@@ -9,12 +9,19 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, nondifferentiable, primitive
+from tinygrad_np.rules.kinks import fixed, from_zero, to_whole
+from tinygrad_np.rules.tools import cut
 
 
-@primitive(a=lambda g: g)
+@primitive(a=lambda g: g, kink=lambda a, dtype: _to_another_number(a, np.dtype(dtype)))
 def astype(a: Any, *, dtype: Any) -> Any:
     """Cast. The engine casts the cotangent back, as it does for every operation."""
     return a.astype(dtype)
+
+
+def _to_another_number(a: Any, dtype: np.dtype[Any]) -> Any:
+    """Casts to integers jump."""
+    return from_zero(a) if dtype.kind == "b" else to_whole(a) if dtype.kind in "iu" and not fixed(a) else np.inf
 
 
 @primitive(a=lambda g: g)
@@ -120,9 +127,8 @@ def atleast_2d(*arys: Any) -> Any:
 
 def _pieces(g: Any, shapes: list[tuple[int, ...]], wrt: tuple[int, ...], axis: int) -> list[Any]:
     """Cut ``g`` where the arrays had been joined."""
-    before = (slice(None),) * (axis % g.ndim)
     ends = list(accumulate(shape[axis] for shape in shapes))
-    return [g[(*before, slice(ends[i] - shapes[i][axis], ends[i]))] for i in wrt]
+    return [cut(g, ends[i] - shapes[i][axis], ends[i], axis) for i in wrt]
 
 
 @primitive(arrays=_pieces)
@@ -184,8 +190,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         cuts = [0, *(int(i) for i in indices_or_sections), n]
     else:
         cuts = [0, *accumulate(len(piece) for piece in np.array_split(np.arange(n), indices_or_sections))]
-    before = (slice(None),) * (axis % ary.ndim)
-    return [ary[(*before, slice(start, stop))] for start, stop in pairwise(cuts)]
+    return [cut(ary, start, stop, axis) for start, stop in pairwise(cuts)]
 
 
 @composite(np.split)

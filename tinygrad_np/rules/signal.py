@@ -8,12 +8,13 @@ import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
 from tinygrad_np.rules.elementwise import quotient
+from tinygrad_np.rules.kinks import between, nearest, to_multiple
 from tinygrad_np.rules.selection import take_along_axis
 from tinygrad_np.rules.tools import as_array, known
 
 
 # --- interpolation
-@primitive(x=None, xp=None)
+@primitive(x=None, xp=None, kink=lambda x, xp: between(x, xp[1:-1]))
 def _segment(x: Any, xp: Any) -> Any:
     """The number of the segment of the polygon above each ``x``; a knot belongs to the segment on its right."""
     return np.clip(np.searchsorted(xp, x, "right") - 1, 0, max(len(xp) - 2, 0))
@@ -99,10 +100,16 @@ def _mode(mode: Any) -> str:
 
 
 # --- functions
-@primitive(np.unwrap, p=lambda g: g)
+@primitive(np.unwrap, p=lambda g: g, kink=lambda p, discont, axis, period: _to_other_turn(p, discont, axis, period))
 def unwrap(p: Any, *, discont: Any = None, axis: int = -1, period: float = 2 * np.pi) -> Any:
     """Add multiples of the period, which are locally constant, so that there are no jumps."""
     return np.unwrap(p, discont, axis, period=period)
+
+
+def _to_other_turn(p: Any, discont: Any, axis: int, period: float) -> Any:
+    step, least = np.abs(np.diff(p, axis=axis)), max(discont or 0, period / 2)
+    ahead = np.where(step < least, least - step, nearest(step - least, to_multiple(step, period, period / 2)))
+    return np.min(ahead, axis, keepdims=True, initial=np.inf) / 2
 
 
 @primitive(x=lambda g, x, order: g * sinc(x, order=order + 1))

@@ -13,26 +13,39 @@ import numpy as np
 
 from tinygrad_np.primitives import composite, nondifferentiable, primitive
 from tinygrad_np.rules.indexing import unique
+from tinygrad_np.rules.kinks import between, from_zero, nearest, neighbours, overtaken
 from tinygrad_np.rules.selection import add_along_axis, take_along_axis
+from tinygrad_np.rules.tools import cut
 
 
-def _order(a: Any, axis: int) -> Any:
+@primitive(a=None)
+def _order(a: Any, *, axis: int) -> Any:
+    """``argsort``, stable. The unstable one takes half the time, and where no two are equal it is the same."""
+    if isinstance(a, np.ndarray) and a.shape[axis] > 1:
+        order = np.argsort(a, axis)
+        in_order = np.take_along_axis(a, order, axis)
+        if np.all(cut(in_order, 1, None, axis) > cut(in_order, None, -1, axis)):
+            return order
     return np.argsort(a, axis, kind="stable")
 
 
 def _partition_vjp(g: Any, a: Any, out: Any, axis: int) -> Any:
     """Both have the same elements: the first in the order of one is the first in the order of the other."""
-    in_order = take_along_axis(g, _order(out, axis), axis=axis)
-    return add_along_axis(in_order, _order(a, axis), axis=axis, shape=a.shape)
+    return _put_back(take_along_axis(g, _order(out, axis=axis), axis=axis), a, axis)
 
 
-@primitive(a=lambda g, a, axis: add_along_axis(g, _order(a, axis), axis=axis, shape=a.shape))
+def _put_back(g: Any, a: Any, axis: int) -> Any:
+    """Lead the cotangents of the sorted elements to where these stood."""
+    return add_along_axis(g, _order(a, axis=axis), axis=axis, shape=a.shape, distinct=True)
+
+
+@primitive(a=lambda g, a, axis: _put_back(g, a, axis), kink=lambda a, axis: neighbours(a, axis))
 def sort(a: Any, *, axis: int = -1, kind: Any = None, stable: Any = None) -> Any:
     """Sort along an axis."""
     return np.sort(a, axis, kind, stable=stable)
 
 
-@primitive(a=_partition_vjp)
+@primitive(a=_partition_vjp, kink=lambda a, axis: neighbours(a, axis))
 def partition(a: Any, *, kth: Any, axis: int = -1, kind: str = "introselect") -> Any:
     """Sort so far that the elements ``kth`` are in their places."""
     return np.partition(a, kth, axis, kind)
@@ -57,14 +70,23 @@ def sort_complex(a: Any) -> Any:
     return sort(a, axis=-1).astype(narrow)
 
 
-nondifferentiable(np.argsort, np.argpartition, np.lexsort, np.searchsorted, np.digitize)
-nondifferentiable(np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argwhere)
+nondifferentiable(np.argsort, np.argpartition, kink=lambda a, axis: neighbours(a, axis))
+nondifferentiable(np.lexsort, kink=lambda keys, axis: nearest(np.inf, *(neighbours(key, axis) for key in keys)))
+nondifferentiable(np.searchsorted, kink=lambda a, v: between(a, v))
+nondifferentiable(np.digitize, kink=lambda x, bins: nearest(between(x, bins), neighbours(bins, 0)))
+nondifferentiable(np.nanargmax, kink=lambda a, axis: overtaken(np.where(np.isnan(a), -np.inf, a), axis))
+nondifferentiable(np.nanargmin, kink=lambda a, axis: overtaken(np.where(np.isnan(a), -np.inf, -a), axis))
+nondifferentiable(np.argwhere, kink=lambda a: from_zero(a))
 
 
 # --- sets
-@primitive(ar1=None, ar2=None)
+@primitive(ar1=None, ar2=None, kink=lambda ar1, ar2: _to_another_order(ar1, ar2))
 def _common(ar1: Any, ar2: Any, *, assume_unique: bool) -> Any:
     return np.intersect1d(ar1, ar2, assume_unique, True)[1:]
+
+
+def _to_another_order(ar1: Any, ar2: Any) -> Any:
+    return nearest(between(ar1, ar2), neighbours(np.ravel(ar1), 0), neighbours(np.ravel(ar2), 0))
 
 
 def _array_api_unique(function: Any, **wanted: bool) -> None:
@@ -116,4 +138,4 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     return np.take(both, np.flatnonzero(np.concatenate([end, other]) & np.concatenate([other, end])))
 
 
-nondifferentiable(np.isin)
+nondifferentiable(np.isin, kink=lambda element, test_elements: between(element, test_elements))

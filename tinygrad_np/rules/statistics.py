@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.primitives import composite, primitive
+from tinygrad_np.rules.kinks import apart, one_value
 from tinygrad_np.rules.reductions import Axis
 from tinygrad_np.rules.tools import as_array, known
 
@@ -121,7 +122,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 
 
 # --- counting
-@primitive(sample=None, edges=None)
+@primitive(sample=None, edges=None, kink=lambda sample, edges: _to_other_cell(sample, edges))
 def _cells(sample: Any, *edges: Any) -> Any:
     """Into which cell of a grid each sample falls, counted through; one past the last if into none."""
     cell, inside = np.zeros(len(sample), np.intp), np.ones(len(sample), bool)
@@ -132,7 +133,25 @@ def _cells(sample: Any, *edges: Any) -> Any:
     return np.where(inside, cell, math.prod(len(edge) - 1 for edge in edges))
 
 
-@primitive(a=None)
+def _to_other_cell(sample: Any, edges: Sequence[Any]) -> Any:
+    """To an edge. An element that is exactly at an end made that end, as a rule: both move together."""
+    found = np.inf
+    for x, edge in zip(sample.T[..., None], edges, strict=True):
+        is_end = (x == edge) & ((edge == edge[0]) | (edge == edge[-1]))
+        found = np.fmin(found, np.fmin.reduce(np.where(is_end, np.inf, apart(x, edge)), axis=None, initial=np.inf))
+    return found
+
+
+def _to_another_number(a: Any, bins: Any) -> Any:
+    """Of equal elements, all rules make one bin."""
+    return 0.0 if bins in _BY_DATA else one_value(a, None) if isinstance(bins, str) else np.inf
+
+
+#: Rules that make more bins or fewer of some data than of others. At what data the number jumps, NumPy does not tell.
+_BY_DATA = ("auto", "doane", "fd", "scott", "stone")
+
+
+@primitive(a=None, kink=lambda a, bins: _to_another_number(a, bins))
 def _bin_count(a: Any, *, bins: Any, range: Any) -> Any:
     """How many bins NumPy makes, which may depend on the data."""
     return len(np.histogram_bin_edges(a, bins, range)) - 1

@@ -11,6 +11,7 @@ import numpy as np
 from tinygrad_np.primitives import primitive, table
 from tinygrad_np.rules import cumulative, reductions
 from tinygrad_np.rules.indexing import ARRAY, scatter_add, split_index
+from tinygrad_np.rules.kinks import from_zero
 from tinygrad_np.rules.tools import as_array, cut, gather_axes
 
 __all__ = ["METHODS"]
@@ -22,7 +23,7 @@ _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-@primitive(a=None)
+@primitive(a=None, kink=lambda a, ufunc: 0.0 if ufunc is np.floor_divide else from_zero(a))
 def constant_method(a: Any, *, ufunc: np.ufunc, method: str, options: dict[str, Any]) -> Any:
     """A method of a ufunc that has no derivative."""
     return getattr(ufunc, method)(a, **options)

@@ -16,11 +16,11 @@ import numpy as np
 
 from tinygrad_np import __version__, nn
 from tinygrad_np import functional as F
+from tinygrad_np._arrays import load_arrays, save_arrays
 from tinygrad_np._files import atomic_write
 from tinygrad_np.draw import draw
 from tinygrad_np.tensor import Tensor
 from tinygrad_np.train import pictures
-from tinygrad_np.train.arrays import load_arrays, save_arrays
 from tinygrad_np.train.config import Config
 from tinygrad_np.train.fit import objective, predict_logits
 from tinygrad_np.train.metrics import confusion_matrix

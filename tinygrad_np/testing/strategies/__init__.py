@@ -42,6 +42,7 @@ from tinygrad_np.testing.strategies.tensors import (
     broadcastable_tensors,
     dtypes,
     shapes,
+    tensor_of,
     tensors,
     well_separated,
 )
@@ -49,6 +50,6 @@ from tinygrad_np.testing.strategies.tensors import (
 __all__ = [
     "LAYOUTS", "Domain", "aliased_tensors", "among", "arrays", "avoiding", "away_from", "booleans",
     "broadcastable_tensors", "dtypes", "extreme", "integers", "labels", "laid_out", "layouts", "logits",
-    "logits_and_labels", "mlps", "near", "positive_definite", "reals", "separated", "shapes", "tensors",
+    "logits_and_labels", "mlps", "near", "positive_definite", "reals", "separated", "shapes", "tensor_of", "tensors",
     "well_separated",
 ]  # fmt: skip

@@ -94,7 +94,7 @@ def reals(low: float = -2.0, high: float = 2.0) -> Domain:
 
 
 def integers(low: int, high: int) -> Domain:
-    """Integers from ``low`` to ``high``, both included: of few numbers, many are equal. They become floats if ``dtype`` is."""
+    """Integers from ``low`` to ``high``, both included; of few numbers, many elements are equal."""
     if not low <= high:
         raise ValueError(f"the lower limit is above the upper one: {low} and {high}")
     return among(_simplest_first(np.arange(low, high + 1)))
@@ -179,11 +179,17 @@ def extreme(dtype: DTypeLike = np.float64, finite: bool = True) -> Domain:
     array([ 0., 16.], dtype=float16)
     """
     limits = np.finfo(dtype)
-    exponents = [*range(limits.maxexp), *range(-1, limits.minexp - limits.nmant - 1, -1)]
+    up, down = limits.maxexp - 1, limits.nmant - limits.minexp
+    exponents = [0, *(+_some_up_to(up)), *(-_some_up_to(down))]
     neighbours = [1 + float(limits.eps), 1 - float(limits.epsneg), float(limits.max)]
     sizes = np.concatenate([np.ldexp(1.0, exponents), neighbours])
-    others = [] if finite else [np.inf, -np.inf, np.nan] * (len(sizes) // 8)  # so that they are seen at all
+    others = [] if finite else [np.inf, -np.inf, np.nan] * 8  # so that they are seen at all
     return among(np.concatenate([[0.0], np.stack([sizes, -sizes], axis=1).ravel(), others]))
+
+
+def _some_up_to(n: int) -> Array:
+    """1, 2, 3 ... n in growing steps, so that a byte tells what is made of them apart."""
+    return np.unique(np.geomspace(1, n, 50).round().astype(np.int64))
 
 
 def _bytes(draw: st.DrawFn, shape: Shape) -> Array:

@@ -12,7 +12,8 @@ from tinygrad_np.nn import MLP
 from tinygrad_np.tensor import Tensor
 from tinygrad_np.testing.strategies._hypothesis import st
 from tinygrad_np.testing.strategies.domains import Array, Shape, among, integers, reals
-from tinygrad_np.testing.strategies.tensors import arrays, shapes, tensors
+from tinygrad_np.testing.strategies.layouts import laid_out, layouts
+from tinygrad_np.testing.strategies.tensors import arrays, drawn, shapes, tell, tensor_of, tensors
 
 __all__ = ["labels", "logits", "logits_and_labels", "mlps", "positive_definite"]
 
@@ -133,13 +134,15 @@ def positive_definite(
     /,
     n: st.SearchStrategy[int] | None = None,
     batch: st.SearchStrategy[Shape] = BATCHES,
-    **how: Any,
+    *,
+    dtype: DTypeLike | st.SearchStrategy[Any] = np.float64,
+    layout: str | st.SearchStrategy[str] | None = None,
+    requires_grad: bool = True,
 ) -> Tensor:
     """Symmetric (of a complex dtype: Hermitian) matrices with positive eigenvalues, of shape ``(*batch, n, n)``.
 
     They are ``L L^H`` with a lower triangle whose diagonal is between 1/2 and 2 and whose other elements are between
-    -1 and 1: each positive definite matrix is a multiple of such a product, but for how large it may get. The simplest
-    is the identity.
+    -1 and 1; each positive definite matrix has such a factor (Cholesky), of some size. The simplest is the identity.
 
     Parameters
     ----------
@@ -147,8 +150,8 @@ def positive_definite(
         By default from 1 to 3.
     batch : strategy of tuples
         The axes before the last two.
-    **how
-        For :func:`tensors`: dtype, layout, requires_grad.
+    dtype, layout, requires_grad
+        See :func:`tensors`; not half precision, in which the eigenvalues may round to 0.
 
     Examples
     --------
@@ -159,13 +162,15 @@ def positive_definite(
             [1., 2.]], dtype=float64, requires_grad=True)
     """
     k = draw(st.integers(1, 3) if n is None else n)
-
-    return draw(tensors((*draw(batch), k, k), domain=_gram, **how))
-
-
-def _gram(draw: st.DrawFn, shape: Shape) -> Array:
-    lower = np.tril(BELOW(draw, shape), -1) + DIAGONAL(draw, (*shape[:-1], 1)) * np.eye(shape[-1])
-    return lower @ lower.swapaxes(-1, -2)
+    shape, numbers = (*draw(batch), k, k), np.dtype(drawn(draw, dtype))
+    lower: Array = np.tril(BELOW(draw, shape), -1) + DIAGONAL(draw, (*shape[:-1], 1)) * np.eye(k)
+    if numbers.kind == "c":
+        lower = lower + 1j * np.tril(BELOW(draw, shape), -1)
+    product = lower @ np.conj(lower).swapaxes(-1, -2)
+    product = (product + np.conj(product).swapaxes(-1, -2)) / 2  # equal on both sides to the last bit
+    where = drawn(draw, layouts() if layout is None else layout)
+    tell(product, where)
+    return tensor_of(laid_out(product.astype(numbers), where), requires_grad)
 
 
 @st.composite

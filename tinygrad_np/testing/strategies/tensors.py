@@ -17,7 +17,8 @@ from tinygrad_np.testing.strategies.domains import Array, Domain, Shape
 from tinygrad_np.testing.strategies.layouts import laid_out, layouts
 
 __all__ = [
-    "aliased_tensors", "arrays", "away_from", "broadcastable_tensors", "dtypes", "shapes", "tensors", "well_separated",
+    "aliased_tensors", "arrays", "away_from", "broadcastable_tensors", "drawn", "dtypes", "shapes", "tell", "tensor_of",
+    "tensors", "well_separated",
 ]  # fmt: skip
 
 REALS = domains.reals()
@@ -83,17 +84,16 @@ def arrays(
     >>> find(arrays((2, 2)), lambda x: x.strides[0] < 0, settings=once).strides
     (-16, -8)
     """
-    s = _drawn(draw, shapes() if shape is None else shape)
-    numbers = np.dtype(_drawn(draw, dtype))
-    where = _drawn(draw, layouts() if layout is None else layout)
+    s = drawn(draw, shapes() if shape is None else shape)
+    numbers = np.dtype(drawn(draw, dtype))
+    where = drawn(draw, layouts() if layout is None else layout)
     if where == "broadcast":  # draw fewer elements, and stretch an axis of length 1
         axis = draw(st.integers(0, len(s))) - 1  # -1: all of a new axis
         part = tuple(n if i != axis or n == 0 else 1 for i, n in enumerate(s)) if axis >= 0 else ()
         found = np.broadcast_to(_values(draw, domain, part, numbers), s)
     else:
         found = laid_out(_values(draw, domain, s, numbers), where)
-    if where != "C" and currently_in_test_context():
-        note(f"an array of shape {s} lies in memory as: {where}")  # which its repr does not tell
+    tell(found, where)
     return found
 
 
@@ -106,7 +106,7 @@ def tensors(
     requires_grad: bool = True,
     **how: Any,
 ) -> Tensor:
-    """Tensors of such arrays, in this very memory (``Tensor(array)`` would make a compact copy).
+    """Tensors of such arrays, in their very memory.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def tensors(
     >>> find(tensors(), lambda x: x.ndim == 2, settings=once)
     Tensor([[0.]], dtype=float64, requires_grad=True)
     """
-    return _tensor(draw(arrays(shape, **how)), requires_grad)
+    return tensor_of(draw(arrays(shape, **how)), requires_grad)
 
 
 def away_from(
@@ -232,13 +232,19 @@ def aliased_tensors(draw: st.DrawFn, /, count: int = 2, **how: Any) -> tuple[Ten
     array = first._data
     kinds = {
         "same": lambda: first,
-        "alike": lambda: _tensor(array[...], first.requires_grad),
-        "view": lambda: _tensor(np.flip(array), first.requires_grad),
+        "alike": lambda: tensor_of(array[...], first.requires_grad),
+        "view": lambda: tensor_of(np.flip(array), first.requires_grad),
     }
     return (first, *(kinds[draw(st.sampled_from(list(kinds)))]() for _ in range(count - 1)))
 
 
-def _drawn(draw: st.DrawFn, what: Any) -> Any:
+def tell(array: Array, layout: str) -> None:
+    """Add a line on the memory layout to the report of a failing test: the repr of an array says nothing of it."""
+    if layout != "C" and currently_in_test_context():
+        note(f"an array of shape {array.shape} lies in memory as: {layout}")
+
+
+def drawn(draw: st.DrawFn, what: Any) -> Any:
     return draw(what) if isinstance(what, st.SearchStrategy) else what
 
 
@@ -248,5 +254,13 @@ def _values(draw: st.DrawFn, domain: Domain, shape: Shape, dtype: np.dtype[Any])
     return np.asarray(domain(draw, shape)).astype(dtype)
 
 
-def _tensor(array: Array, requires_grad: bool) -> Tensor:
+def tensor_of(array: Array, requires_grad: bool = True) -> Tensor:
+    """Return a Tensor of this very memory, whatever its layout; ``Tensor(array)`` makes a compact copy.
+
+    Examples
+    --------
+    >>> x = np.arange(3.0)
+    >>> np.shares_memory(tensor_of(x[::-1]).detach().numpy(), x)
+    True
+    """
     return wrap(array, leaf(array, requires_grad and array.dtype.kind in "fc"))

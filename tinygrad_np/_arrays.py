@@ -45,11 +45,17 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def load_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+def load_arrays(path: str | os.PathLike[str], limit: int | None = None) -> dict[str, NDArray[Any]]:
     """Load what :func:`save_arrays` wrote, trusting nothing in the file.
 
     Before an array is allocated, its size is checked against the bytes that are there: a forged file can
     neither ask for more memory than its own size nor run code.
+
+    Parameters
+    ----------
+    path : path_like
+    limit : int, optional
+        Take compressed arrays, too, as ``numpy.savez_compressed`` writes them, of up to so many bytes in all.
 
     Raises
     ------
@@ -62,16 +68,23 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         try:
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
-                if sum(member.file_size for member in members) > os.fstat(file.fileno()).st_size:
+                size = sum(member.file_size for member in members)
+                if limit is None and size > os.fstat(file.fileno()).st_size:
                     raise ValueError("its arrays are larger than the file")  # compressed or forged
-                return {member.filename.removesuffix(".npy"): _read(archive, member) for member in members}
+                if limit is not None and size > limit:
+                    raise ValueError(f"its arrays would take {size:,} bytes, and the limit is {limit:,}")
+                allowed = {zipfile.ZIP_STORED} if limit is None else {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+                names = [member.filename for member in members]
+                if len(set(names)) < len(names):
+                    raise ValueError("it holds two arrays of the same name")
+                return {member.filename.removesuffix(".npy"): _read(archive, member, allowed) for member in members}
         except Exception as error:  # whatever the parsers of zip and npy say to bytes that nobody wrote
             problem = str(error) or type(error).__name__
             raise ValueError(f"{os.fspath(path)} is no file of arrays, or is damaged: {problem}") from None
 
 
-def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    if member.compress_type != zipfile.ZIP_STORED:
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, allowed: set[int]) -> NDArray[Any]:
+    if member.compress_type not in allowed:
         raise ValueError(f"{member.filename} is compressed")
     if member.comment:  # a wrong length here makes the next entries a comment of this one
         raise ValueError(f"{member.filename} has a comment")

@@ -1,0 +1,111 @@
+"""Tests that exist because a mutant of a rule survived the others: each says what would else go unnoticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_np import Tensor, grad, vjp
+
+Array = np.ndarray
+
+
+def gradients(function: Callable[..., Any], *xs: Any) -> list[Any]:
+    """The gradients of ``function(*xs).sum()``."""
+    found = grad(lambda *xs: np.sum(function(*xs)), tuple(range(len(xs))))(*map(np.asarray, xs))
+    return [d.numpy() for d in found]
+
+
+def slope_by_cotangent(function: Callable[..., Any], g: float, *xs: float) -> list[float]:
+    """The derivative by ``g`` of ``vjp(function, *xs)(g)``, for each argument: these are linear in ``g``."""
+
+    def pulled(i: int) -> Callable[[Any], Any]:
+        return lambda g: vjp(function, *map(Tensor, xs))[1](g)[i]
+
+    return [grad(pulled(i))(Tensor(g)).item() for i in range(len(xs))]
+
+
+# --- elementwise --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("at", [(a, low, high) for a in range(3) for low in range(3) for high in range(3)])
+def test_the_shares_of_clip_sum_to_one(at: Sequence[int]) -> None:
+    """``clip(a + t, low + t, high + t)`` is ``clip(a, low, high) + t``, also where some are equal, or crossed."""
+    assert sum(gradients(np.clip, *map(float, at))) == 1
+
+
+def test_the_second_derivative_of_a_complex_size_at_zero_is_zero() -> None:
+    first = grad(lambda z: np.sum(np.absolute(z)))
+    second = grad(lambda z: np.sum(np.real(first(z) * (1 + 2j))))
+    assert second(np.array([0j])).numpy() == 0
+
+
+@pytest.mark.parametrize("power", [np.power, np.float_power])
+def test_a_power_of_zero_still_depends_on_its_exponent(power: Any) -> None:
+    """Of ``x**y``, the mixed second derivative is ``x**(y - 1) * (1 + y * log(x))``: 1/x at ``y = 0``."""
+    by_x = grad(power)
+    assert grad(by_x, 1)(2.0, 0.0).item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "by_x"), [(4.0, 0.5, 0.25), (0.0, 2.0, 0.0), (0.0, 1.5, 0.0), (0.0, 1.0, 1.0), (4.0, 1.0, 1.0)]
+)
+def test_the_derivative_of_a_power_is_linear_in_the_cotangent_at_zero_too(x: float, y: float, by_x: float) -> None:
+    assert slope_by_cotangent(lambda x: np.power(x, y), 0.0, x) == [by_x]
+    assert slope_by_cotangent(lambda x: np.power(x, y), 3.0, x) == [by_x]
+
+
+# --- decompositions -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("left", "right"), [(1, 0), (0, 1), (1, 1), (-1, 1), (1, -1)])
+def test_coinciding_singular_values_and_either_kind_of_vectors_are_an_error(left: int, right: int) -> None:
+    """Values 1 and 2 coincide; the loss depends on turning their vectors, and on turning vectors 0 and 1."""
+    at = np.diag([2.0, 1.0, 1.0])
+    u0, _, vh0 = np.linalg.svd(at)
+
+    def loss(a: Any) -> Any:
+        u, s, vh = np.linalg.svd(a)
+        turned, other = u0.T @ u, vh0 @ vh.mT
+        return np.sum(s**2) + left * turned[1, 2] + right * other[1, 2] + 2 * turned[0, 1] + other[0, 1]
+
+    with pytest.raises(np.linalg.LinAlgError, match="singular values 1 and 2 coincide"):
+        grad(loss)(at)
+
+
+@pytest.mark.parametrize("side", [0, 2])
+def test_so_are_vectors_of_one_kind_alone(side: int) -> None:
+    with pytest.raises(np.linalg.LinAlgError, match="singular values 0 and 1 coincide"):
+        grad(lambda a: (lambda r: np.sum(r[side] * [[1, 2], [3, 4]]) + np.sum(r[1] ** 2))(np.linalg.svd(a)))(np.eye(2))
+
+
+def test_a_loss_of_eigenvectors_alone() -> None:
+    a = np.array([[1.0, 0.3, 0.2], [0.1, 2.0, 0.4], [0.5, 0.2, 4.0]])
+
+    def loss(a: Any) -> Any:
+        return np.sum(np.linalg.eig(a)[1] ** 2 * np.arange(9.0).reshape(3, 3))
+
+    (found,) = gradients(loss, a)
+    h = 1e-6
+    for place in np.ndindex(a.shape):
+        step = np.zeros_like(a)
+        step[place] = h
+        assert found[place] == pytest.approx((loss(a + step) - loss(a - step)) / (2 * h), abs=1e-7)
+
+
+def random_orthogonal(n: int, seed: int) -> Array:
+    return np.linalg.qr(np.random.default_rng(seed).normal(size=(n, n))).Q
+
+
+@pytest.mark.parametrize("part", [0, 2])
+def test_vectors_of_a_tiny_singular_value_are_as_exact_as_the_others(part: int) -> None:
+    """Projectors on all left (or right) vectors of a square matrix sum to one, so their gradients sum to zero."""
+    weights = np.arange(9.0).reshape(3, 3)
+    a = random_orthogonal(3, 0) @ np.diag([1, 0.5, 1e-11]) @ random_orthogonal(3, 1)
+
+    def projected(a: Any, columns: slice) -> Any:
+        found = np.linalg.svd(a)[part]
+        vectors = (found if part == 0 else found.mT)[:, columns]
+        return np.sum(vectors @ vectors.mT * weights)
+
+    one, others = (grad(lambda a, c=c: projected(a, c))(a).numpy() for c in (slice(2, 3), slice(2)))
+    np.testing.assert_allclose(one, -others, 0, 1e-12)
