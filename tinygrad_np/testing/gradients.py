@@ -92,7 +92,7 @@ def check_gradients(
     Examples
     --------
     >>> check_gradients(np.tanh, [0.5, -1.0])
-    tanh: gradient right (order 2.0; error ...; 4 values, 2 gradients)
+    tanh: gradient right (order 2.0; error ...; 2 gradients, 4 values)
     >>> check_gradients((lambda x: x**3, lambda g, x: g * 2 * x**2), [0.5, -1.0], name="cube")
     Traceback (most recent call last):
     ...
