@@ -106,7 +106,7 @@ def check_gradients(
     given = [as_input(x) for x in inputs]
     hidden = getattr(function, "parameters", None) or {}
     if hidden:
-        given.append({key: p._data.copy() for key, p in hidden.items()})
+        given.append({key: p._data for key, p in hidden.items()})
     call = Call(function, given, wrt, bool(hidden))
     title = name or function.name
     if not call.at:
