@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def caught(*args, **options):
     return error.value.report
 
 
-# --- what it takes ----------------------------------------------------------------------------------------------------
+# --- what it takes --------------------------------------------------------------------------------------------------
 @MODES
 @pytest.mark.parametrize(
     ("function", "inputs"),
@@ -114,7 +116,7 @@ def test_rounding_is_no_error():
     assert check_gradients(lambda x: (x + 1e9) - 1e9, X).passed
 
 
-# --- what it says -----------------------------------------------------------------------------------------------------
+# --- what it says ---------------------------------------------------------------------------------------------------
 def test_the_text():
     report = caught((lambda weights, x: weights @ x, lambda g, weights, x: (np.outer(g, x) / 2, weights.T @ g)),
                     np.eye(2) + 1, [1.0, 2.0], name="dense")  # fmt: skip
@@ -151,6 +153,10 @@ def test_reproduction():
     wrong = with_gradient(cube, lambda g, x, n: 2 * g * x**2)
     report = caught(wrong, X, 3, rng=5)
     assert report.reproduce == "check_gradients(cube, np.array([0.5, -1.5, 2.0], np.float64), 3, rng=5)"
+    report = caught(
+        np.exp, X, wrt=[0], mode="full", rng=np.random.default_rng(0), formula=exp_rule, reference=wrong_exp
+    )
+    assert re.search(r"formula=exp_rule, reference=\w+, mode='full', wrt=\[0\], rng=\d+\)$", report.reproduce)
     large = RNG.normal(size=(5, 20)).astype(np.float32)
     report = caught(wrong, large, 3)
     inputs = eval(
@@ -158,6 +164,13 @@ def test_reproduction():
     )
     np.testing.assert_array_equal(inputs[0], large)
     assert inputs[0].dtype == np.float32
+
+
+def exp_rule(g, x):
+    return g * np.exp(x)
+
+
+wrong_exp = with_gradient(np.exp, lambda g, x: g * x, "wrong_exp")
 
 
 def test_three_oracles():
@@ -187,7 +200,7 @@ def test_formulas():
     assert "the formula gives a gradient of shape (3, 1)" in str(caught(np.exp, X, formula=lambda g, x: g[:, None]))
 
 
-# --- precision ----------------------------------------------------------------------------------------------------------
+# --- precision ------------------------------------------------------------------------------------------------------
 @primitive(x=lambda g, x: g * ((x + 1e6) - 1e6))
 def half_square(x):
     return x * x / 2
@@ -217,7 +230,7 @@ def test_dtypes_and_shapes():
     assert caught((lambda x: x * 2, lambda g, x: 2 * g.reshape(-1)), np.ones((4, 3))).mistake == "shape"
 
 
-# --- properties ---------------------------------------------------------------------------------------------------------
+# --- properties -----------------------------------------------------------------------------------------------------
 def test_properties_in_fast_mode():
     def scaled(g, x):
         g *= 2
@@ -265,7 +278,7 @@ def test_second_derivatives():
     assert "cube, second derivative: no gradient comes to argument 0 'x'" in str(report)
 
 
-# --- the price ----------------------------------------------------------------------------------------------------------
+# --- the price ------------------------------------------------------------------------------------------------------
 def test_fast_mode_takes_two_gradients_and_four_values():
     """Of an MLP for MNIST, that is: once to compute, once to see that it is linear."""
     x, y = RNG.normal(size=(64, 784)), RNG.integers(0, 10, 64)
