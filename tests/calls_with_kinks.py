@@ -1,8 +1,4 @@
-<<<<<<<< HEAD:tests/kinks.py
-"""Calls for ``test_kinks.py``: operands that the rows do not have, and kinks that few lines meet."""
-========
 """Calls for ``test_kinks.py``: operands that the rows of ``rows`` do not have, and kinks that few lines meet."""
->>>>>>>> refs/heads/kinks:tests/calls_with_kinks.py
 
 from __future__ import annotations
 
