@@ -81,8 +81,8 @@ class Line:
     @cached_property
     def rounding(self) -> Array:
         """What rounding of the results may amount to, at least."""
-        some = next(iter(self._known.values()), None)
-        start = self(0.0) if some is None else some
+        nearest = min(map(abs, self._known), default=0.0)
+        start = self(nearest if nearest <= QUICK[-1] else 0.0)
         with np.errstate(all="ignore"):
             size = np.abs(start)
             if self.weights is not None:
