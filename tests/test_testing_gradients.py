@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from tinygrad_np import Tensor, nn, primitive
+from tinygrad_np import Tensor, jvp, nn, primitive
 from tinygrad_np import functional as F
-from tinygrad_np.testing import GradientError, check_gradients, unpacked, with_gradient
+from tinygrad_np.graph import walk
+from tinygrad_np.testing import GradientError, check_gradients, properties, unpacked, with_gradient
 
 RNG = np.random.default_rng(0)
 X = np.array([0.5, -1.5, 2.0])
@@ -251,18 +252,44 @@ def test_properties_in_fast_mode():
     np.testing.assert_array_equal(X, [0.5, -1.5, 2.0])
 
 
-def test_properties_in_full_mode():
-    def depends_on_the_order(g, x):  # right for the first cotangent only
-        return 2 * g if np.argmax(np.abs(g)) == depends_on_the_order.first else 2 * g[::-1]
+def test_additivity():
+    """A rule of degree one, right at each unit vector and at the cotangent that it meets first, and at no sum."""
+    seen = []
 
-    depends_on_the_order.first = None
+    def rule(g, x):
+        seen.append(g)
+        known = np.count_nonzero(g) <= 1 or np.ptp(g / seen[0]) < 1e-9
+        return 2 * g if known else 2 * g[::-1]
 
-    def remember(g, x):
-        if depends_on_the_order.first is None:
-            depends_on_the_order.first = np.argmax(np.abs(g))
-        return depends_on_the_order(g, x)
+    report = caught((lambda x: 2 * x, rule), X, mode="full")
+    assert report.mistake == "not linear in the cotangent"
+    assert "the gradient of a sum is not the sum of gradients" in str(report)
+    seen.clear()
+    assert check_gradients((lambda x: 2 * x, rule), X).passed
 
-    assert caught((lambda x: 2 * x, remember), X, mode="full")
+
+def test_accumulation(monkeypatch):
+    backward = Tensor.backward
+
+    def overwriting(self, gradient, **how):
+        for node in walk(self.node):
+            node.grad = None
+        backward(self, gradient, **how)
+
+    monkeypatch.setattr(Tensor, "backward", overwriting)
+    report = caught(np.tanh, X, mode="full")
+    assert report.mistake == "missing accumulation"
+    assert "after two backward passes" in str(report)
+
+
+def test_forward_mode(monkeypatch):
+    def doubled(function, at, along):
+        value, products = jvp(function, at, along)
+        return value, [2 * p for p in products]
+
+    monkeypatch.setattr(properties, "jvp", doubled)
+    assert "forward mode and reverse mode differ" in str(caught(np.tanh, X, mode="full"))
+    assert check_gradients(np.tanh, X, mode="full", order=1).passed  # forward mode is a second derivative
 
 
 def test_second_derivatives():
