@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from calls_with_kinks import FURTHER, NEAREST
+from derivatives import flattened
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from kinks import FURTHER, NEAREST
 from rows import CASES, Case
 
 from tinygrad_np import Tensor, primitive
@@ -41,10 +42,6 @@ CHOOSING = {"svd", "eigh", "eig", "roots"}
 # --- what is tested -----------------------------------------------------------------------------------------------
 def moves(a: Any) -> bool:
     return isinstance(a, np.ndarray) and a.dtype.kind in "fc"
-
-
-def flattened(results: Any) -> list[Any]:
-    return [r for part in results for r in flattened(part)] if isinstance(results, tuple | list) else [results]
 
 
 @dataclass
@@ -116,7 +113,7 @@ def isolated(step: Step) -> Probe:
     vjps = step.operation.vjps if isinstance(step.operation, Primitive) else ()
     constant = [i for i, vjp in enumerate(vjps) if vjp and "unknown" in vjp.rule.__qualname__]  # no derivative is known
     if step.name == "_weighted_position":
-        constant.append(2)  # beyond 0 and 1 there are no quantiles, and these are quantiles as good as any other
+        constant = [1, 2]  # weights of 0, quantiles of 0 and 1 are as good as any, but beyond them there are none
     return Probe(op, operands, step.metadata, [i for i, a in enumerate(operands) if moves(a) and i not in constant])
 
 
@@ -250,20 +247,23 @@ def calls(draw: Any, case: Case) -> Any:
     """Operands and options of a row, not empty, in some examples near ties and integers; and a source of randomness."""
     arrays, options = draw(case.examples().filter(lambda call: all(np.size(a) for a in call[0])))
     near = draw(st.sampled_from([1.0, 1.0, 1.0, 0.1, 1e-3]))
-    if near < 1:
-        arrays = [np.asarray(np.rint(a) + near * (a - np.rint(a))) if moves(a) else a for a in arrays]
+    with np.errstate(invalid="ignore"):  # infinities stay, as NaN
+        arrays = (
+            arrays
+            if near == 1
+            else [np.asarray(np.rint(a) + near * (a - np.rint(a))) if moves(a) else a for a in arrays]
+        )
     return arrays, options, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
 
 every_case = pytest.mark.parametrize("case", [c for c in CASES if c.of], ids=lambda case: case.name)
 
 
-def few(n: int) -> settings:
-    return settings(max_examples=n, phases=[Phase.explicit, Phase.generate])
+few = settings(max_examples=max(settings().max_examples // 25, 1), phases=[Phase.explicit, Phase.generate])
 
 
 @every_case
-@few(2)
+@few
 @given(data=st.data())
 def test_every_jump_is_declared(case: Case, data: Any) -> None:
     arrays, options, rng = data.draw(calls(case))
@@ -272,7 +272,7 @@ def test_every_jump_is_declared(case: Case, data: Any) -> None:
 
 
 @every_case
-@few(2)
+@few
 @given(data=st.data())
 def test_margins_hold(case: Case, data: Any) -> None:
     arrays, options, rng = data.draw(calls(case))

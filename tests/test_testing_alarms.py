@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,7 +32,7 @@ def test_no_alarm_at_networks(seed, dtype):
     """Whose kinks are everywhere."""
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 6, 4)
-    weights = [rng.normal(size=shape).astype(dtype) for shape in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(size=shape).astype(dtype) for shape in pairwise(sizes)]
     x = rng.normal(size=(rng.integers(1, 5), sizes[0])).astype(dtype)
 
     def network(weights, x):

@@ -25,6 +25,9 @@ def complex_row(function: Any, name: str = "", of: Any = ()) -> None:
         name=f"complex {name or function.__name__}")  # fmt: skip
 
 
+for function in (np.exp, np.log, np.log1p, np.sqrt, np.square, np.reciprocal, np.sin, np.tan, np.tanh, np.arcsin,
+                 np.arccos, np.arctan, np.arcsinh, np.arccosh, np.arctanh):  # fmt: skip
+    complex_row(function)
 for function in (np.real, np.imag, np.angle, np.real_if_close):
     complex_row(function, of=function)
 complex_row(np.sign, of=direction)

@@ -15,7 +15,6 @@ from tinygrad_np.primitives import composite, define, nondifferentiable, primiti
 from tinygrad_np.rules.kinks import (
     apart,
     from_zero,
-    nearest,
     of_power,
     to_cut,
     to_multiple,
@@ -116,8 +115,8 @@ define(np.sinh,         x=lambda g, x: g * np.cosh(x))
 define(np.cosh,         x=lambda g, x: g * np.sinh(x))
 define(np.tanh,         x=lambda g, out: g * (1 - out * out), kink=turned(to_pole_of_tan))
 define(np.arcsinh,      x=lambda g, x: g / np.sqrt(1 + x * x), kink=turned(to_unit))
-define(np.arccosh,      x=lambda g, x: quotient(g, np.sqrt((x - 1) * (x + 1))),
-                        kink=lambda x: nearest(to_cut(x - 1), np.abs(x + 1)))  # real ones below -1: NaN has a slope
+define(np.arccosh,      x=lambda g, x: quotient(g, np.sqrt(x - 1) * np.sqrt(x + 1)),  # not of the product: branches
+                        kink=lambda x: to_cut(x - 1))
 define(np.arctanh,      x=lambda g, x: quotient(g, (1 - x) * (1 + x)), kink=to_unit)
 define(np.degrees,      x=lambda g: g * (180 / np.pi))
 define(np.rad2deg,      x=lambda g: g * (180 / np.pi))

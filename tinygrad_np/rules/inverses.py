@@ -215,11 +215,7 @@ def _third_by_minors(g: Any, h: Any, a: Any) -> Any:
     return phase[..., None, None] * (np.conj(u) @ found @ np.conj(vh))
 
 
-@primitive(
-    h=lambda g, a: second_cofactor(g, a),
-    a=lambda g, h, a: _third_cofactor(g, h, a),
-    kink=lambda a: to_singular(a),
-)
+@primitive(h=lambda g, a: second_cofactor(g, a), a=lambda g, h, a: _third_cofactor(g, h, a))
 def second_cofactor(h: Any, a: Any) -> Any:
     """The derivative of ``sum(h * cofactor(a))``; symmetric in ``h``, as second derivatives are.
 

@@ -106,19 +106,16 @@ def check_gradients(
     given = [as_input(x) for x in inputs]
     hidden = getattr(function, "parameters", None) or {}
     if hidden:
-        given.append({key: p._data.copy() for key, p in hidden.items()})
+        given.append({key: p._data for key, p in hidden.items()})
     call = Call(function, given, wrt, bool(hidden))
     title = name or function.name
     if not call.at:
         raise TypeError(f"{title}: no input is of floating-point dtype, so there is nothing to differentiate by")
-    check = Check(call, title, np.random.default_rng(rng), at_kinks)
-    said = {"mode": (mode, "fast"), "wrt": (wrt, None), "at_kinks": (at_kinks, "move"), "rng": (rng, 0)}
-    options = {
-        key: value
-        for key, (value, default) in said.items()
-        if isinstance(value, type(default)) is False or value != default
-    }
-    check.report.again = partial(reproduction, title, given[: len(inputs)], options)
+    seed = int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else rng
+    check = Check(call, title, np.random.default_rng(seed), at_kinks)
+    said = {"formula": formula, "reference": reference, "order": order, "mode": mode, "wrt": wrt,
+            "parameters": parameters, "at_kinks": at_kinks, "rng": seed}  # fmt: skip
+    check.report.again = partial(reproduction, title, given[: len(inputs)], said)
     if formula is not None:
         check.others["the formula"] = _formula(call, formula)
     if reference is not None:

@@ -1,4 +1,4 @@
-"""Calls for ``test_kinks.py``: operands that the rows do not have, and kinks that few lines meet."""
+"""Calls for ``test_kinks.py``: operands that the rows of ``rows`` do not have, and kinks that few lines meet."""
 
 from __future__ import annotations
 
