@@ -68,7 +68,7 @@ def with_a_peak(rng, n):
     return x
 
 
-@fault("0809zheng/CS231n-assignment2019#19", "missing accumulation", drawn(with_a_peak, n=(4, 8)))
+@fault("0809zheng/CS231n-assignment2019#19", "missing accumulation", drawn(with_a_peak, n=(7, 10)))
 class overlapping_max_pool:
     """An element that is the largest in several windows gets the gradient of one of them: assigned, not added."""
 
@@ -158,7 +158,7 @@ class tile_summed_to_one_element:
         return np.sum(g.reshape(2, -1), axis=0)
 
 
-@fault("pytorch/pytorch#63314", "unknown", drawn(lambda rng, n: (normal(rng, n), normal(rng, 1)), n=(2, 5)))
+@fault("pytorch/pytorch#63314", "unknown", drawn(lambda rng, n: (normal(rng, n), normal(rng, 1)), n=(4, 6)))
 class stride_forgotten_on_the_way_back:
     """A convolution that spreads its input by 2 reads its gradient at neighbouring places."""
 
