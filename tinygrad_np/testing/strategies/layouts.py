@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ __all__ = ["LAYOUTS", "backwards", "laid_out", "layouts"]
 
 def backwards(array: Array) -> Array:
     """Return a view with the last element first along each axis; :func:`numpy.flip` makes a scalar of a 0-d array."""
-    return array[(..., *(slice(None, None, -1),) * array.ndim)]
+    index: Any = (..., *(slice(None, None, -1),) * array.ndim)
+    return np.asarray(array[index])
 
 
 def _compact(array: Array) -> Array:
