@@ -62,9 +62,7 @@ def test_as_reference_and_under_test(name):
     function = adapted(name)
     assert check_gradients(of(np), X, Z, TREE, reference=function).passed
     assert check_gradients(function, X, Z, TREE, mode="full").passed
-    wrong = with_gradient(
-        of(np), lambda c, *inputs: tuple(by_hand(c, *inputs)[:2]) + ({"a": -by_hand(c, *inputs)[2]["a"]},)
-    )
+    wrong = with_gradient(of(np), lambda c, *inputs: (*by_hand(c, *inputs)[:2], {"a": -by_hand(c, *inputs)[2]["a"]}))
     with pytest.raises(
         GradientError, match=r"the reference .* disagrees with the rest: argument 2 tree\['a'\].*ratio -1"
     ):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from tinygrad_np import Tensor, nn, primitive
+from tinygrad_np import Tensor, jvp, nn, primitive
 from tinygrad_np import functional as F
-from tinygrad_np.testing import GradientError, check_gradients, unpacked, with_gradient
+from tinygrad_np.graph import walk
+from tinygrad_np.testing import GradientError, check_gradients, properties, unpacked, with_gradient
 
 RNG = np.random.default_rng(0)
 X = np.array([0.5, -1.5, 2.0])
@@ -22,7 +25,7 @@ def caught(*args, **options):
     return error.value.report
 
 
-# --- what it takes ----------------------------------------------------------------------------------------------------
+# --- what it takes --------------------------------------------------------------------------------------------------
 @MODES
 @pytest.mark.parametrize(
     ("function", "inputs"),
@@ -114,7 +117,7 @@ def test_rounding_is_no_error():
     assert check_gradients(lambda x: (x + 1e9) - 1e9, X).passed
 
 
-# --- what it says -----------------------------------------------------------------------------------------------------
+# --- what it says ---------------------------------------------------------------------------------------------------
 def test_the_text():
     report = caught((lambda weights, x: weights @ x, lambda g, weights, x: (np.outer(g, x) / 2, weights.T @ g)),
                     np.eye(2) + 1, [1.0, 2.0], name="dense")  # fmt: skip
@@ -151,6 +154,10 @@ def test_reproduction():
     wrong = with_gradient(cube, lambda g, x, n: 2 * g * x**2)
     report = caught(wrong, X, 3, rng=5)
     assert report.reproduce == "check_gradients(cube, np.array([0.5, -1.5, 2.0], np.float64), 3, rng=5)"
+    report = caught(
+        np.exp, X, wrt=[0], mode="full", rng=np.random.default_rng(0), formula=exp_rule, reference=wrong_exp
+    )
+    assert re.search(r"formula=exp_rule, reference=\w+, mode='full', wrt=\[0\], rng=\d+\)$", report.reproduce)
     large = RNG.normal(size=(5, 20)).astype(np.float32)
     report = caught(wrong, large, 3)
     inputs = eval(
@@ -158,6 +165,13 @@ def test_reproduction():
     )
     np.testing.assert_array_equal(inputs[0], large)
     assert inputs[0].dtype == np.float32
+
+
+def exp_rule(g, x):
+    return g * np.exp(x)
+
+
+wrong_exp = with_gradient(np.exp, lambda g, x: g * x, "wrong_exp")
 
 
 def test_three_oracles():
@@ -187,7 +201,7 @@ def test_formulas():
     assert "the formula gives a gradient of shape (3, 1)" in str(caught(np.exp, X, formula=lambda g, x: g[:, None]))
 
 
-# --- precision ----------------------------------------------------------------------------------------------------------
+# --- precision ------------------------------------------------------------------------------------------------------
 @primitive(x=lambda g, x: g * ((x + 1e6) - 1e6))
 def half_square(x):
     return x * x / 2
@@ -217,7 +231,7 @@ def test_dtypes_and_shapes():
     assert caught((lambda x: x * 2, lambda g, x: 2 * g.reshape(-1)), np.ones((4, 3))).mistake == "shape"
 
 
-# --- properties ---------------------------------------------------------------------------------------------------------
+# --- properties -----------------------------------------------------------------------------------------------------
 def test_properties_in_fast_mode():
     def scaled(g, x):
         g *= 2
@@ -238,18 +252,44 @@ def test_properties_in_fast_mode():
     np.testing.assert_array_equal(X, [0.5, -1.5, 2.0])
 
 
-def test_properties_in_full_mode():
-    def depends_on_the_order(g, x):  # right for the first cotangent only
-        return 2 * g if np.argmax(np.abs(g)) == depends_on_the_order.first else 2 * g[::-1]
+def test_additivity():
+    """A rule of degree one, right at each unit vector and at the cotangent that it meets first, and at no sum."""
+    seen = []
 
-    depends_on_the_order.first = None
+    def rule(g, x):
+        seen.append(g)
+        known = np.count_nonzero(g) <= 1 or np.ptp(g / seen[0]) < 1e-9
+        return 2 * g if known else 2 * g[::-1]
 
-    def remember(g, x):
-        if depends_on_the_order.first is None:
-            depends_on_the_order.first = np.argmax(np.abs(g))
-        return depends_on_the_order(g, x)
+    report = caught((lambda x: 2 * x, rule), X, mode="full")
+    assert report.mistake == "not linear in the cotangent"
+    assert "the gradient of a sum is not the sum of gradients" in str(report)
+    seen.clear()
+    assert check_gradients((lambda x: 2 * x, rule), X).passed
 
-    assert caught((lambda x: 2 * x, remember), X, mode="full")
+
+def test_accumulation(monkeypatch):
+    backward = Tensor.backward
+
+    def overwriting(self, gradient, **how):
+        for node in walk(self.node):
+            node.grad = None
+        backward(self, gradient, **how)
+
+    monkeypatch.setattr(Tensor, "backward", overwriting)
+    report = caught(np.tanh, X, mode="full")
+    assert report.mistake == "missing accumulation"
+    assert "after two backward passes" in str(report)
+
+
+def test_forward_mode(monkeypatch):
+    def doubled(function, at, along):
+        value, products = jvp(function, at, along)
+        return value, [2 * p for p in products]
+
+    monkeypatch.setattr(properties, "jvp", doubled)
+    assert "forward mode and reverse mode differ" in str(caught(np.tanh, X, mode="full"))
+    assert check_gradients(np.tanh, X, mode="full", order=1).passed  # forward mode is a second derivative
 
 
 def test_second_derivatives():
@@ -265,7 +305,7 @@ def test_second_derivatives():
     assert "cube, second derivative: no gradient comes to argument 0 'x'" in str(report)
 
 
-# --- the price ----------------------------------------------------------------------------------------------------------
+# --- the price ------------------------------------------------------------------------------------------------------
 def test_fast_mode_takes_two_gradients_and_four_values():
     """Of an MLP for MNIST, that is: once to compute, once to see that it is linear."""
     x, y = RNG.normal(size=(64, 784)), RNG.integers(0, 10, 64)

@@ -171,3 +171,11 @@ def test_a_pullback_can_be_called_again():
 def test_mistakes_are_named(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+def test_jvp_where_one_cotangent_comes_to_several_arguments() -> None:
+    """The pullback of a sum is the same Tensor for both summands: their tangents add up."""
+    _, product = jvp(lambda x, y: x + y, (1.0, 2.0), (3.0, 4.0))
+    assert product.item() == 7
+    _, product = jvp(lambda x, y: x + y + x, (np.ones(2), np.ones(2)), (np.array([3.0, 1.0]), np.array([4.0, 2.0])))
+    np.testing.assert_array_equal(product.numpy(), [10, 4])

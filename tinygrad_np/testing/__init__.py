@@ -1,6 +1,7 @@
 """Tests of gradients, for functions of your own as for those of this library."""
 
-from tinygrad_np.testing.functions import Differentiable, autograd, engine, jax, pytorch, with_gradient
+from tinygrad_np.testing.adapters import autograd, jax, pytorch
+from tinygrad_np.testing.functions import Differentiable, engine, with_gradient
 from tinygrad_np.testing.gradients import check_gradients
 from tinygrad_np.testing.operations import check_primitive
 from tinygrad_np.testing.report import Disagreement, GradientError, KinkError, Report, unpacked

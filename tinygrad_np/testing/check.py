@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NoReturn
 
 import numpy as np
@@ -32,8 +33,8 @@ class Check:
         Further oracles: name -> a function with the same inputs.
     at, point : list of array
         Where: as given, and in double precision.
-    outs, start : list of array
-        The results there: as given, and in double precision.
+    outs : list of array
+        The results there.
     cotangents, along : list of array
         What the results are paired with, and the direction in which to go.
     weights : array
@@ -93,7 +94,8 @@ class Check:
 
     def line(self) -> Line:
         """Return the line along which slopes are compared."""
-        return Line(self.call.value, self.point, self.along, self.weights, self.start)
+        start = self.outs if not self.low else self.__dict__.get("start")
+        return Line(self.call.value, self.point, self.along, self.weights, start)
 
     def between_slopes(self, line: Line) -> None:
         """At a kink, a gradient has to lie between the slopes around.
@@ -127,18 +129,17 @@ class Check:
         """Compute the value and all gradients."""
         before = [x.copy() for x in self.at]
         self.linearize()
-        self.check_untouched(self.call.labels, self.at, before)
         if not self.outs:
             raise TypeError(f"{self.title}: no result is of floating-point dtype, so there is nothing to differentiate")
         self.point = [double(x) for x in self.at]
         self.low = any(x.dtype.itemsize < p.dtype.itemsize for x, p in zip(self.at, self.point, strict=True))
-        self.start = self.call.value(self.point) if self.low else self.outs
+        self.__dict__.pop("start", None)
         self.along = random_direction(self.point, self.rng)
         self.cotangents = cotangents_like(self.outs, self.rng)
         self.weights = flat(self.cotangents)
-        if not all(np.all(np.isfinite(out)) for out in self.start):
+        if not all(np.all(np.isfinite(out)) for out in self.outs):
             raise AtKink("the value is not finite")
-        self.raw = self.pulled_untouched()
+        self.raw = self.pulled_untouched(before)
         self.check_shapes()
         properties.homogeneous(self)
         eps = max(float(np.finfo(x.dtype).eps) for x in self.at)
@@ -191,21 +192,22 @@ class Check:
         return [g if g.dtype.kind == "c" else g.astype(float) for g in found]
 
     # --- form -------------------------------------------------------------------------------------------------------
-    def pulled_untouched(self) -> list[Array | None]:
-        """Return the gradients; nothing may be written to on the way."""
-        before, given = [x.copy() for x in self.at], [c.copy() for c in self.cotangents]
+    @cached_property
+    def start(self) -> list[Array]:
+        """The results in double precision."""
+        return self.call.value(self.point) if self.low else self.outs
+
+    def pulled_untouched(self, before: list[Array]) -> list[Array | None]:
+        """Return the gradients; nobody may have written into what he was given, here or in the function."""
+        given = [c.copy() for c in self.cotangents]
         found = self.pull(given)
         labels = [*self.call.labels, *(f"the cotangent of result {i}" for i in range(len(given)))]
-        self.check_untouched(labels, [*self.at, *given], [*before, *self.cotangents])
-        return found
-
-    def check_untouched(self, labels: Sequence[str], arrays: Sequence[Array], before: Sequence[Array]) -> None:
-        """Nobody may write into what he was given."""
-        for label, now, was in zip(labels, arrays, before, strict=True):
+        for label, now, was in zip(labels, [*self.at, *given], [*before, *self.cotangents], strict=True):
             if not (np.array_equal(now, was) or np.array_equal(now, was, equal_nan=True)):
                 np.copyto(now, was)
                 text = "others may still need these numbers: compute into a new array"
                 self.fail(f"{self.title} changes {label} in place", Mistake("input mutated", text))
+        return found
 
     def check_shapes(self) -> None:
         """A gradient has the shape of what it belongs to."""

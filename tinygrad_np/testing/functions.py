@@ -1,8 +1,8 @@
-"""Functions with a derivative, whoever wrote them: one small protocol, and adapters for other people's functions.
+"""Functions with a derivative, whoever wrote them, through one small protocol.
 
-A function under test has a value and a vector-Jacobian product (VJP), nothing else. The adapters give both to a
-function of Tensors (:class:`engine`), to NumPy code with a derivative by hand (:class:`with_gradient`), and to
-functions of PyTorch, JAX and HIPS autograd, which are imported when they are used.
+A function under test has a value and a vector-Jacobian product (VJP), nothing else. :class:`engine` gives both to a
+function of Tensors, :class:`with_gradient` to NumPy code with a derivative by hand, and
+:mod:`tinygrad_np.testing.adapters` to functions of other libraries.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tinygrad_np._extras import require
 from tinygrad_np.grad_mode import no_grad
 from tinygrad_np.record import wrap
 from tinygrad_np.tensor import Tensor
 from tinygrad_np.transforms import vjp
 from tinygrad_np.tree import flatten, tree_map
 
-__all__ = ["Differentiable", "autograd", "differentiable", "engine", "jax", "linearized", "pytorch", "with_gradient"]
+__all__ = ["Adapted", "Differentiable", "differentiable", "engine", "linearized", "with_gradient"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Function = Callable[..., Any]
@@ -69,7 +68,7 @@ def differentiable(function: Any, parameters: Any = None) -> Any:
 
 def linearized(function: Any, inputs: Sequence[Any], places: Sequence[int] | None = None) -> tuple[Any, Pullback]:
     """Return the value, and the function from cotangents to gradients (by the leaves at ``places``, if it can)."""
-    if isinstance(function, _Adapted):
+    if isinstance(function, Adapted):
         return function.linearize(*inputs, places=places)
     if hasattr(function, "linearize"):
         found: tuple[Any, Pullback] = function.linearize(*inputs)
@@ -146,7 +145,7 @@ def takes(function: Function, count: int) -> bool:
     return True
 
 
-class _Adapted:
+class Adapted:
     """A function of another world: its floating-point inputs are variables there, its results come back as arrays."""
 
     def __init__(self, function: Any, name: str | None = None) -> None:
@@ -193,7 +192,7 @@ class _Adapted:
         raise NotImplementedError
 
 
-class engine(_Adapted):
+class engine(Adapted):
     """A function of Tensors, differentiated by this library.
 
     Parameters
@@ -275,85 +274,3 @@ def _substituted(parameters: dict[str, Tensor], values: dict[str, Any]) -> Itera
     finally:
         for name, parameter in parameters.items():
             parameter._data, parameter._node = before[name]
-
-
-class pytorch(_Adapted):
-    """A function of PyTorch tensors, or a subclass of ``torch.autograd.Function``.
-
-    Examples
-    --------
-    ``check_gradients(f, x, reference=pytorch(torch.nn.functional.gelu))`` compares with PyTorch's gradient;
-    ``check_gradients(pytorch(MyFunction), x)`` tests one of your own.
-    """
-
-    def __init__(self, function: Any, name: str | None = None) -> None:
-        super().__init__(function, name)
-        self.torch = require("torch", "bench")
-        self.torch_function = (
-            function.apply if isinstance(function, self.torch.autograd.function.FunctionMeta) else function
-        )
-
-    def call(self, *inputs: Any) -> Any:
-        tensor = self.torch.as_tensor
-        inputs = tree_map(lambda x: tensor(x) if isinstance(x, np.ndarray | np.generic) else x, inputs)
-        return self.torch_function(*inputs)
-
-    def record(self, function: Function, variables: list[Array]) -> tuple[list[Array], Callable[[Any], Sequence[Any]]]:
-        torch = self.torch
-        tensors = [torch.tensor(x, requires_grad=True) for x in variables]
-        outs = function(tensors)
-
-        def pullback(cotangents: Any) -> Sequence[Any]:
-            live = [(out, torch.tensor(c)) for out, c in zip(outs, cotangents, strict=True) if out.requires_grad]
-            if not live:
-                return [None] * len(tensors)
-            outputs, seeds = zip(*live, strict=True)
-            found = torch.autograd.grad(outputs, tensors, seeds, retain_graph=True, allow_unused=True)
-            return [None if g is None else g.resolve_conj().numpy() for g in found]
-
-        return [out.detach().resolve_conj().numpy() for out in outs], pullback
-
-
-class jax(_Adapted):
-    """A function of JAX arrays, computed in double precision where the inputs are."""
-
-    def __init__(self, function: Any, name: str | None = None) -> None:
-        super().__init__(function, name)
-        self.jax = require("jax", "bench")
-
-    def record(self, function: Function, variables: list[Array]) -> tuple[list[Array], Callable[[Any], Sequence[Any]]]:
-        with self._double():
-            outs, pull = self.jax.vjp(lambda *arrays: function(arrays), *variables)
-
-        def pullback(cotangents: Any) -> Sequence[Any]:
-            with self._double():  # JAX's cotangents are dL/dx - i dL/dy
-                found = pull(
-                    [self.jax.numpy.asarray(np.conj(c), o.dtype) for c, o in zip(cotangents, outs, strict=True)]
-                )
-                return [np.conj(np.asarray(g)) for g in found]
-
-        return list(map(np.asarray, outs)), pullback
-
-    def _double(self) -> Any:
-        own = getattr(self.jax, "enable_x64", None)
-        return own(True) if own is not None else require("jax.experimental", "bench").enable_x64()
-
-
-class autograd(_Adapted):
-    """A function written with ``autograd.numpy`` (HIPS autograd)."""
-
-    def __init__(self, function: Any, name: str | None = None) -> None:
-        super().__init__(function, name)
-        self.make_vjp = require("autograd", "bench").make_vjp
-
-    def record(self, function: Function, variables: list[Array]) -> tuple[list[Array], Callable[[Any], Sequence[Any]]]:
-        outs = function(variables)
-
-        def pullback(cotangents: Any) -> Sequence[Any]:
-            found = [np.zeros_like(x) for x in variables]
-            for i, c in enumerate(cotangents):  # its cotangents, too, are dL/dx - i dL/dy
-                pull, _ = self.make_vjp(lambda arrays, i=i: function(arrays)[i])(variables)
-                found = [np.asarray(f + np.conj(g)) for f, g in zip(found, pull(np.conj(c)), strict=True)]
-            return found
-
-        return list(map(np.asarray, outs)), pullback

@@ -92,7 +92,7 @@ def check_gradients(
     Examples
     --------
     >>> check_gradients(np.tanh, [0.5, -1.0])
-    tanh: gradient right (order 2.0; error ...; 4 values, 2 gradients)
+    tanh: gradient right (order 2.0; error ...; 2 gradients, 4 values)
     >>> check_gradients((lambda x: x**3, lambda g, x: g * 2 * x**2), [0.5, -1.0], name="cube")
     Traceback (most recent call last):
     ...
@@ -106,19 +106,16 @@ def check_gradients(
     given = [as_input(x) for x in inputs]
     hidden = getattr(function, "parameters", None) or {}
     if hidden:
-        given.append({key: p._data.copy() for key, p in hidden.items()})
+        given.append({key: p._data for key, p in hidden.items()})
     call = Call(function, given, wrt, bool(hidden))
     title = name or function.name
     if not call.at:
         raise TypeError(f"{title}: no input is of floating-point dtype, so there is nothing to differentiate by")
-    check = Check(call, title, np.random.default_rng(rng), at_kinks)
-    said = {"mode": (mode, "fast"), "wrt": (wrt, None), "at_kinks": (at_kinks, "move"), "rng": (rng, 0)}
-    options = {
-        key: value
-        for key, (value, default) in said.items()
-        if isinstance(value, type(default)) is False or value != default
-    }
-    check.report.again = partial(reproduction, title, given[: len(inputs)], options)
+    seed = int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else rng
+    check = Check(call, title, np.random.default_rng(seed), at_kinks)
+    said = {"formula": formula, "reference": reference, "order": order, "mode": mode, "wrt": wrt,
+            "parameters": parameters, "at_kinks": at_kinks, "rng": seed}  # fmt: skip
+    check.report.again = partial(reproduction, title, given[: len(inputs)], said)
     if formula is not None:
         check.others["the formula"] = _formula(call, formula)
     if reference is not None:

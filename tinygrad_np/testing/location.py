@@ -35,6 +35,8 @@ class Location:
         Where it was called.
     report : Report
         The check of that operation alone.
+    only : bool
+        There is no other operation.
     """
 
     operation: str
@@ -42,6 +44,7 @@ class Location:
     line: int
     function: str
     report: Report
+    only: bool = False
 
     @property
     def headline(self) -> str:
@@ -49,7 +52,8 @@ class Location:
         return f"the operation {self.report.headline}"
 
     def __str__(self) -> str:
-        return f"{self.operation}, called at {self.file}:{self.line} in {self.function}; {self.headline}"
+        text = f"{self.operation}, called at {self.file}:{self.line} in {self.function}"
+        return text if self.only else f"{text}; {self.headline}"
 
 
 @dataclass
@@ -78,7 +82,7 @@ def locate(
         report = _check(step, rng, at_kinks)
         if report is not None:
             place = step.where or Place("<unknown>", 0, "?")
-            location = Location(step.name, *place, report)
+            location = Location(step.name, *place, report, len(steps) == 1)
             root = outs[0].node
             return Search(location, draw(root, mark=[step.node] if step.node is not None else []))
     checked = (

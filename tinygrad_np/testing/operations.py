@@ -69,8 +69,7 @@ def check_primitive(
     if not call.at:
         raise TypeError(f"{name}: no input is of floating-point dtype, so there is nothing to differentiate by")
     check = Check(call, name, np.random.default_rng(rng), at_kinks)
-    words = {**options, **({} if rng == 0 else {"rng": rng})}
-    check.report.again = partial(reproduction, name, given, words, "check_primitive")
+    check.report.again = partial(reproduction, name, given, {**options, "rng": rng}, "check_primitive")
     _check_value(check, operation)
     return check.run(full=True, order=order)
 

@@ -195,8 +195,22 @@ def short(x: Any, digits: int = 6) -> str:
 def reproduction(name: str, inputs: Sequence[Any], options: Mapping[str, Any], check: str = "check_gradients") -> str:
     """Return a call that can be pasted: the inputs are written out, or packed if they are long."""
     words = [name if name.isidentifier() else "f", *map(_literal, inputs)]
-    words += [f"{key}={value!r}" for key, value in options.items()]
+    words += [f"{key}={_word(value)}" for key, value in options.items() if not _by_default(key, value)]
     return f"{check}({', '.join(words)})"
+
+
+#: What need not be said.
+_DEFAULTS = {"mode": "fast", "at_kinks": "move", "rng": 0}
+
+
+def _by_default(key: str, value: Any) -> bool:
+    return value is None or (isinstance(value, str | int) and key in _DEFAULTS and value == _DEFAULTS[key])
+
+
+def _word(value: Any) -> str:
+    """A value as its name, if it is of those that have one."""
+    named: Any = getattr(value, "__name__", None) or getattr(value, "name", None)
+    return named if isinstance(named, str) and named.isidentifier() else repr(value)
 
 
 def _literal(x: Any) -> str:

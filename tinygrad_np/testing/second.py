@@ -45,10 +45,14 @@ def derivative(first: Check) -> None:
     check = checks.Check(call, first.title, first.rng, first.at_kinks, "second derivative")
     check.report.again, check.report.margin = first.report.again, first.report.margin
     try:
-        properties.forward_mode(first)
         check.first_derivative()
+        properties.forward_mode(first)
         first.report.order = _order(first, check) or first.report.order
-    except (GradientError, AtKink):
+    except GradientError:
+        if first.report.margin is not None and first.report.margin.distance == 0:
+            raise AtKink("an operation inside is at a kink") from None
+        raise
+    except AtKink:
         raise
     except Exception as error:
         error.add_note(

@@ -81,7 +81,8 @@ class Line:
     @cached_property
     def rounding(self) -> Array:
         """What rounding of the results may amount to, at least."""
-        start = self(0.0)
+        nearest = min(map(abs, self._known), default=0.0)
+        start = self(nearest if nearest <= QUICK[-1] else 0.0)
         with np.errstate(all="ignore"):
             size = np.abs(start)
             if self.weights is not None:
@@ -99,6 +100,8 @@ class Line:
     def slope(self, steps: Sequence[float]) -> Estimate:
         """Return the derivative at ``t = 0`` by central differences, whose error has even powers of the step only."""
         quotients = [self.change(t, -t) / (2 * t) for t in steps]
+        if len(steps) == 1:  # nothing to extrapolate
+            return Estimate(quotients[0], self.rounding / steps[0])
         return _extrapolated(quotients, steps, self.rounding, [4.0**j for j in range(1, _COLUMNS + 1)])
 
     def jump(self, steps: Sequence[float]) -> Estimate:
@@ -132,7 +135,7 @@ def _extrapolated(
 
 
 def _noise(quotients: Sequence[Array], steps: Sequence[float]) -> Array | float:
-    """What the shortest steps disagree by, times the step: a function may be noisier than the rounding of its results."""
+    """What the shortest steps disagree by, times the step: a function may be noisier than rounding makes it."""
     if len(steps) <= 2 * _SHORTEST:
         return 0.0
     with np.errstate(all="ignore"):
