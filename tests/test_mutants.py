@@ -56,6 +56,37 @@ def test_the_derivative_of_a_power_is_linear_in_the_cotangent_at_zero_too(x: flo
     assert slope_by_cotangent(lambda x: np.power(x, y), 3.0, x) == [by_x]
 
 
+# --- norms, determinants, extrema ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("order", [-1, -2.5])
+def test_a_norm_of_negative_order_with_a_zero_is_zero_and_stays_it(order: float) -> None:
+    with np.errstate(divide="ignore"):  # NumPy's own
+        assert gradients(lambda x: np.linalg.norm(x, order), [3.0, 0.0, -4.0])[0].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("order", [0.5, 1.5, 3])
+def test_second_derivatives_of_a_norm_with_a_zero_are_finite(order: float) -> None:
+    first = grad(lambda x: np.linalg.norm(x, order))
+    with np.errstate(all="raise"):
+        second = grad(lambda x: np.sum(first(x) * [1.0, 2.0, 3.0]))(np.array([3.0, 0.0, -4.0]))
+    assert np.isfinite(second.numpy()).all()
+    assert second.numpy()[1] == 0
+
+
+def test_the_logarithm_of_a_determinant_has_a_pole_where_that_is_zero() -> None:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        (found,) = gradients(lambda a: np.linalg.slogdet(a)[1], np.ones((2, 2)))
+    assert not np.isfinite(found).any()
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN")
+@pytest.mark.parametrize("function", [np.nanmax, np.nanmin])
+def test_where_all_is_nan_there_is_no_gradient(function: Any) -> None:
+    rows = [[np.nan, np.nan], [1.0, 1.0]]
+    for picked in (1, slice(None)):
+        (found,) = gradients(lambda x, picked=picked: function(x, axis=1)[picked], rows)
+        assert found.tolist() == [[0, 0], [0.5, 0.5]]
+
+
 # --- decompositions -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("left", "right"), [(1, 0), (0, 1), (1, 1), (-1, 1), (1, -1)])
 def test_coinciding_singular_values_and_either_kind_of_vectors_are_an_error(left: int, right: int) -> None:

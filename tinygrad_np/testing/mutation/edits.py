@@ -117,6 +117,8 @@ def _of_result(result: ast.expr, variadic: bool) -> Iterator[Edit]:
             yield Edit("factor", result, _binary(ast.Constant(2), ast.Mult(), result))
         case ast.Constant():
             return
+        case ast.Call() if _name(result) in ("zeros", "zeros_like"):
+            return
         case _ if variadic:
             for kind, share in (("sign", _minus(_SHARE)), ("factor", _twice(_SHARE))):
                 over = ast.comprehension(ast.Name("share", ast.Store()), result, [], 0)
