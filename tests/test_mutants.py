@@ -87,6 +87,20 @@ def test_where_all_is_nan_there_is_no_gradient(function: Any) -> None:
         assert found.tolist() == [[0, 0], [0.5, 0.5]]
 
 
+def test_a_simple_root_has_a_gradient_next_to_a_double_one() -> None:
+    """``x**3 - x**2``: by the theorem on implicit functions, ``-root**k / p'(root)`` at 1."""
+    (found,) = gradients(lambda p: np.max(np.roots(p)), [1.0, -1.0, 0.0, 0.0])
+    np.testing.assert_allclose(found, -np.ones(4), 1e-12)
+
+
+def test_moments_of_complex_numbers() -> None:
+    """``sum(abs(z - mean)**2) / n``, and its root."""
+    z = np.array([1 + 2j, -3 + 0.5j, 0.25 - 1j, 2j])
+    apart = z - z.mean()
+    np.testing.assert_allclose(gradients(np.var, z)[0], 2 * apart / 4, 1e-13)
+    np.testing.assert_allclose(gradients(np.std, z)[0], apart / (4 * np.std(z)), 1e-13)
+
+
 # --- decompositions -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("left", "right"), [(1, 0), (0, 1), (1, 1), (-1, 1), (1, -1)])
 def test_coinciding_singular_values_and_either_kind_of_vectors_are_an_error(left: int, right: int) -> None:
