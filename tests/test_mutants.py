@@ -101,6 +101,13 @@ def test_moments_of_complex_numbers() -> None:
     np.testing.assert_allclose(gradients(np.std, z)[0], apart / (4 * np.std(z)), 1e-13)
 
 
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e10 + 0.3])
+@pytest.mark.parametrize("n", [3, 7, 10])
+def test_std_of_a_constant_has_no_gradient_though_its_mean_is_rounded(value: float, n: int) -> None:
+    (found,) = gradients(np.std, np.full(n, value))
+    np.testing.assert_allclose(found, 0, atol=1e-12)
+
+
 # --- decompositions -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("left", "right"), [(1, 0), (0, 1), (1, 1), (-1, 1), (1, -1)])
 def test_coinciding_singular_values_and_either_kind_of_vectors_are_an_error(left: int, right: int) -> None:
