@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_np import Tensor, grad, vjp
+from tinygrad_np import Tensor, grad, special, vjp
 
 Array = np.ndarray
 
@@ -161,3 +161,61 @@ def test_vectors_of_a_tiny_singular_value_are_as_exact_as_the_others(part: int) 
 
     one, others = (grad(lambda a, c=c: projected(a, c))(a).numpy() for c in (slice(2, 3), slice(2)))
     np.testing.assert_allclose(one, -others, 0, 1e-12)
+
+
+# --- special functions --------------------------------------------------------------------------------------------
+def test_a_zero_cotangent_of_a_product_does_not_meet_infinity() -> None:
+    special_functions()
+    from tinygrad_np.rules.special import product
+
+    _, pulled = vjp(product, Tensor(2.0), Tensor(np.inf))
+    assert [d.item() for d in pulled(0.0)] == [0, 0]
+    _, pulled = vjp(product, Tensor(0.0), Tensor(2.0))
+    assert [d.item() for d in pulled(np.inf)] == [np.inf, 0]
+
+
+def special_functions() -> Any:
+    return pytest.importorskip("scipy.special")
+
+
+POLES: dict[str, tuple[Callable[[Any, Any], Any], float]] = {
+    "loggamma": (lambda sc, x: sc.loggamma(x), 0), "betaln": (lambda sc, x: sc.betaln(x, 1.5), 0),
+    "betaln, b": (lambda sc, x: sc.betaln(1.5, x), 0), "gammaincc": (lambda sc, x: sc.gammaincc(0.5, x), 0),
+    "gammaincinv": (lambda sc, y: sc.gammaincinv(2.0, y), 0),
+    "gammainccinv": (lambda sc, y: sc.gammainccinv(2.0, y), 1), "betaincc": (lambda sc, x: sc.betaincc(0.5, 0.5, x), 0),
+    "betaincinv": (lambda sc, y: sc.betaincinv(2.0, 2.0, y), 0),
+    "betainccinv": (lambda sc, y: sc.betainccinv(2.0, 2.0, y), 1), "erfcinv": (lambda sc, x: sc.erfcinv(x), 0),
+    "ndtri_exp": (lambda sc, x: sc.ndtri_exp(-x), 0), "y0": (lambda sc, x: sc.y0(x), 0),
+    "k1": (lambda sc, x: sc.k1(x), 0),
+    "k0e": (lambda sc, x: sc.k0e(x), 0), "k1e": (lambda sc, x: sc.k1e(x), 0), "yv": (lambda sc, x: sc.yv(1.5, x), 0),
+    "yn": (lambda sc, x: sc.yn(2, x), 0), "kv": (lambda sc, x: sc.kv(1.5, x), 0), "kn": (lambda sc, x: sc.kn(2, x), 0),
+    "kve": (lambda sc, x: sc.kve(1.5, x), 0), "rel_entr, y": (lambda sc, y: sc.rel_entr(1.0, y), 0),
+    "kl_div, x": (lambda sc, x: sc.kl_div(x, 1.0), 0), "kl_div, y": (lambda sc, y: sc.kl_div(1.0, y), 0),
+    "xlog1py": (lambda sc, x: sc.xlog1py(1.0, x - 1), 0), "inv_boxcox": (lambda sc, x: sc.inv_boxcox(x, 2.0), -0.5),
+    "log1p": (lambda sc, x: sc.log1p(x - 1), 0), "cbrt": (lambda sc, x: sc.cbrt(x), 0),
+    "expi": (lambda sc, x: sc.expi(x), 0), "sici": (lambda sc, x: sc.sici(x)[1], 0),
+    "shichi": (lambda sc, x: sc.shichi(x)[1], 0), "zeta": (lambda sc, q: special.zeta(2.0, q), 0),
+    "polygamma": (lambda sc, x: special.polygamma(1, x), 0), "hankel1": (lambda sc, x: np.imag(sc.hankel1(0.5, x)), 0),
+    "hankel2": (lambda sc, x: np.imag(sc.hankel2(0.5, x)), 0),
+}  # fmt: skip
+#: Of these, the second derivative is NaN there.
+POLES_OF_THE_FIRST_DERIVATIVE: dict[str, tuple[Callable[[Any, Any], Any], float]] = {
+    "beta": (lambda sc, x: sc.beta(x, 1.5), 0), "beta, b": (lambda sc, x: sc.beta(1.5, x), 0),
+    "poch": (lambda sc, z: sc.poch(z, 1.5), -1.5), "poch, m": (lambda sc, m: sc.poch(1.5, m), -1.5),
+    "binom": (lambda sc, n: sc.binom(n, 1.3), -1), "binom, k": (lambda sc, k: sc.binom(-1.0, k), 1.3),
+    "expn": (lambda sc, x: sc.expn(1, x), 0), "spence": (lambda sc, z: sc.spence(z), 0),
+    "lambertw": (lambda sc, z: np.real(special.lambertw(z)), -np.exp(-1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POLES | POLES_OF_THE_FIRST_DERIVATIVE)
+def test_a_zero_cotangent_stays_zero_through_the_pole_of_a_special_function(name: str) -> None:
+    function, pole = (POLES | POLES_OF_THE_FIRST_DERIVATIVE)[name]
+    sc = special_functions()
+    x = Tensor([float(pole), 0.6], requires_grad=True)
+    with np.errstate(all="ignore"):
+        np.sum(np.where(x == pole, 0, function(sc, x))).backward(create_graph=True)
+        first, x.grad = x.grad, None
+        np.sum(first).backward()
+    assert first.detach().numpy()[0] == 0
+    assert name in POLES_OF_THE_FIRST_DERIVATIVE or x.grad.numpy()[0] == 0

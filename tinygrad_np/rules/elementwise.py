@@ -16,7 +16,7 @@ from tinygrad_np.primitives import composite, define, nondifferentiable, primiti
 
 @primitive(
     x=lambda g, x, y: quotient(np.where((x == 0) & (y == 0), 0, g), y),
-    y=lambda g, y, out: -quotient(g * out, y),
+    y=lambda g, x, y: -quotient(quotient(g * x, y), y),
 )
 def quotient(x: Any, y: Any) -> Any:
     """``x / y``, and 0 wherever ``x`` is 0, even over ``y = 0``: a zero cotangent stays zero through a pole.
