@@ -15,7 +15,7 @@ from tinygrad_np.testing import GradientError, check_gradients
 every = pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 seeds = st.integers(0, 2**32 - 1)
 _often = settings.default.max_examples
-checks = settings(max_examples=_often if _often >= 1000 else _often // 2)  # all of them at night
+some, few = (settings(max_examples=_often if _often >= 1000 else _often // n) for n in (3, 6))  # at night, all of them
 
 
 def other(seed):
@@ -42,6 +42,7 @@ def furthest(found, expected):
 
 
 @every
+@few
 @given(data=st.data(), seed=seeds)
 def test_right_gradients_are_right(fault, data, seed):
     inputs = data.draw(fault.inputs)
@@ -71,6 +72,7 @@ def slope(gradients, direction):
 
 
 @every
+@few
 @given(data=st.data(), seed=seeds)
 def test_wrong_gradients_are_wrong(fault, data, seed):
     inputs = data.draw(fault.inputs)
@@ -85,6 +87,7 @@ def test_wrong_gradients_are_wrong(fault, data, seed):
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS.values() if f.engine], ids=lambda fault: fault.name)
+@few
 @given(data=st.data(), seed=seeds)
 def test_the_engine_agrees(fault, data, seed):
     inputs = data.draw(fault.inputs)
@@ -107,7 +110,7 @@ def test_the_engine_agrees(fault, data, seed):
 
 
 @every
-@checks
+@some
 @given(data=st.data(), seed=seeds, mode=st.sampled_from(["fast", "full"]))
 def test_no_right_gradient_is_called_wrong(fault, data, seed, mode):
     inputs = data.draw(fault.inputs)
@@ -116,7 +119,7 @@ def test_no_right_gradient_is_called_wrong(fault, data, seed, mode):
 
 
 @every
-@checks
+@few
 @given(data=st.data(), seed=seeds, mode=st.sampled_from(["fast", "full"]))
 def test_every_wrong_gradient_is_caught_and_classified(fault, data, seed, mode):
     inputs = data.draw(fault.inputs)
