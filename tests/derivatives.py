@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import Tensor
+from tinygrad_np.testing.slopes import COARSE, THOROUGH, Estimate, Line, flat
 
 Array = np.ndarray
 
@@ -40,29 +41,40 @@ def like(arrays: Iterable[Array], seed: int) -> list[Array]:
     return [np.asarray(rng.choice([-1.0, 1.0], np.shape(a)) * rng.uniform(0.5, 1, np.shape(a))) for a in arrays]
 
 
-def slope(function: Callable[..., list[Array]], at: Sequence[Array], along: Sequence[Array]) -> list[Array]:
-    """The derivative of ``function(*(at + t * along))`` at ``t = 0``, numerically.
-
-    Central differences with steps h, h/2, h/4; Richardson's extrapolation cancels their errors of order 2 and 4. What
-    remains is h**6 / 64 times the seventh term of the Taylor series, below 1e-12 for our domains, and rounding:
-    about 2 * eps / (h/4), which is 5e-13 times the size of the function.
-    """
-    h = 2.0**-8
-    differences = []
-    for step in (h, h / 2, h / 4):
-        forth = function(*(np.asarray(a + step * d) for a, d in zip(at, along, strict=True)))
-        back = function(*(np.asarray(a - step * d) for a, d in zip(at, along, strict=True)))
-        differences.append([(np.asarray(f) - b) / (2 * step) for f, b in zip(forth, back, strict=True)])
-    return [
-        (16 * (4 * d3 - d2) / 3 - (4 * d2 - d1) / 3) / 15 if d1.size else d1
-        for d1, d2, d3 in zip(*differences, strict=True)
-    ]
+def slope(
+    function: Callable[..., list[Array]], at: Sequence[Array], along: Sequence[Array], weights: Sequence[Array]
+) -> Estimate:
+    """``<weights, d/dt function(*(at + t * along))>`` at ``t = 0``, numerically, and how far off that may be."""
+    return Line(lambda arrays: function(*arrays), at, along, flat(weights)).slope(COARSE)
 
 
-def assert_equal_pairing(found: float, expected: float, *sizes: Iterable[Array]) -> None:
-    """Compare two inner products, by the size of what was summed."""
+def assert_slope(found: float, expected: Estimate, *sizes: Iterable[Array]) -> None:
+    """Compare an inner product with a slope, by the error of the latter and the rounding of what was summed."""
     size = 1 + sum(float(np.sum(np.abs(a))) for arrays in sizes for a in arrays)
-    assert abs(found - expected) <= 1e-10 * size, f"{found} instead of {expected}, sizes sum to {size}"
+    assert expected.error <= 1e-9 * size, f"no slope to compare with: {expected}, sizes sum to {size}"
+    off = abs(found - expected.value)
+    assert off <= 4 * expected.error + 1e-13 * size, f"{found} instead of {expected}, sizes sum to {size}"
+
+
+def numeric_gradient(function: Callable[[Array], Any], x: Any) -> Array:
+    """The gradient of ``sum(function(x))``, element by element; by shorter steps where a kink or a jump is near."""
+    x = np.asarray(x, float)
+    found = np.empty(x.shape)
+    for place in np.ndindex(x.shape):
+        along = np.zeros(x.shape)
+        along[place] = 1
+        line = Line(lambda arrays: [np.sum(function(arrays[0]))], [x], [along], np.ones(1))
+        estimate = line.slope(COARSE)
+        found[place] = (estimate if estimate.error < 1e-9 * (1 + abs(estimate.value)) else line.slope(THOROUGH)).value
+    return found
+
+
+def gradient(function: Callable[..., Any], *arrays: Any) -> Any:
+    """The gradients of ``sum(function(*arrays))``, as arrays: of one argument, or a list for several."""
+    leaves = [Tensor(a if np.asarray(a).dtype.kind in "fc" else np.array(a, float), requires_grad=True) for a in arrays]
+    np.sum(function(*leaves)).backward()
+    found = [np.zeros(x.shape) if x.grad is None else x.grad.numpy() for x in leaves]
+    return found if len(found) > 1 else found[0]
 
 
 def pull_back(outs: list[Any], leaves: list[Tensor], cotangents: Sequence[Any], **how: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from derivatives import gradient, numeric_gradient
 
 from tinygrad_np import Tensor, grad, hessian
 from tinygrad_np.graph import walk
@@ -20,25 +21,6 @@ from tinygrad_np.graph import walk
 Array = np.ndarray
 L = np.linalg
 rng = np.random.default_rng(20240607)
-
-
-def gradient(loss: Callable[..., Any], *arrays: Array) -> Any:
-    """The gradients of a loss, as arrays; all in one pass."""
-    tensors = [Tensor(a, requires_grad=True) for a in arrays]
-    loss(*tensors).backward()
-    found = [t.grad.numpy() for t in tensors]
-    return found if len(found) > 1 else found[0]
-
-
-def slope(function: Callable[[Array], Any], at: Array, step: float = 1e-4) -> Array:
-    """Central differences of order 4, entry by entry."""
-    out = np.zeros(at.shape)
-    for i in np.ndindex(at.shape):
-        e = np.zeros(at.shape)
-        e[i] = step
-        near, far = (function(at + k * e) - function(at - k * e) for k in (1, 2))
-        out[i] = (8 * near - far) / (12 * step)
-    return out
 
 
 def rotation(n: int) -> Array:
@@ -88,7 +70,7 @@ def test_det_of_a_singular_matrix(rank: int, how: str) -> None:
     def along(x: Any) -> Any:
         return np.sum(grad(L.det)(x) * v)
 
-    close(gradient(along, a), slope(lambda x: np.sum(cofactors(x) * v), a), 1e-9)
+    close(gradient(along, a), numeric_gradient(lambda x: np.sum(cofactors(x) * v), a), 1e-9)
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
@@ -101,8 +83,8 @@ def test_det_of_a_singular_complex_matrix(rank: int) -> None:
         return np.sum(np.real(grad(lambda t: np.imag(L.det(t)))(x) * v))
 
     found = gradient(along, a)
-    close(found.real, slope(lambda d: along(Tensor(a + d)).item(), np.zeros((3, 3))))
-    close(found.imag, slope(lambda d: along(Tensor(a + 1j * d)).item(), np.zeros((3, 3))))
+    close(found.real, numeric_gradient(lambda d: along(Tensor(a + d)).item(), np.zeros((3, 3))))
+    close(found.imag, numeric_gradient(lambda d: along(Tensor(a + 1j * d)).item(), np.zeros((3, 3))))
 
 
 def test_det_of_a_stack_that_is_singular_in_part() -> None:
@@ -120,13 +102,12 @@ def test_det_of_one_number_that_is_zero() -> None:
 @pytest.mark.parametrize("how", ["diagonal", "integers", "reals"])
 @pytest.mark.parametrize("rank", [0, 1, 2, 3, 4])
 def test_third_derivative_of_det(rank: int, how: str) -> None:
-    """A polynomial of degree 4: central differences of order 4 are exact."""
     a, u, v = of_rank(4, rank, how), rng.normal(size=(4, 4)), rng.normal(size=(4, 4))
 
     def second(x: Any) -> Any:
         return np.sum(grad(lambda y: np.sum(grad(L.det)(y) * u))(x) * v)
 
-    close(gradient(second, a), slope(lambda x: second(Tensor(x)).item(), a, 0.1), 1e-9)
+    close(gradient(second, a), numeric_gradient(lambda x: second(Tensor(x)).item(), a), 1e-9)
 
 
 def test_third_derivative_of_det_of_a_stack_of_complex_matrices() -> None:
@@ -138,8 +119,8 @@ def test_third_derivative_of_det_of_a_stack_of_complex_matrices() -> None:
         return np.sum(np.real(grad(lambda y: np.sum(np.real(first(y) * u)))(x) * v))
 
     found = gradient(second, a)
-    close(found.real, slope(lambda x: second(Tensor(a + x)).item(), np.zeros(a.shape), 0.1), 1e-9)
-    close(found.imag, slope(lambda x: second(Tensor(a + 1j * x)).item(), np.zeros(a.shape), 0.1), 1e-9)
+    close(found.real, numeric_gradient(lambda x: second(Tensor(a + x)).item(), np.zeros(a.shape)), 1e-9)
+    close(found.imag, numeric_gradient(lambda x: second(Tensor(a + 1j * x)).item(), np.zeros(a.shape)), 1e-9)
 
 
 def test_slogdet_of_a_singular_matrix_with_a_zero_cotangent() -> None:
@@ -165,8 +146,8 @@ def test_pinv_of_a_matrix_without_full_rank(shape: tuple[int, int]) -> None:
         return np.sum(L.pinv(x @ y, 1e-10) * g)
 
     by_x, by_y = gradient(loss, x, y)
-    close(by_x, slope(lambda z: loss(z, y), x), 1e-7)
-    close(by_y, slope(lambda z: loss(x, z), y), 1e-7)
+    close(by_x, numeric_gradient(lambda z: loss(z, y), x), 1e-7)
+    close(by_y, numeric_gradient(lambda z: loss(x, z), y), 1e-7)
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (5, 3), (3, 5)])
@@ -182,7 +163,7 @@ def test_lstsq_of_a_matrix_without_full_rank(shape: tuple[int, int]) -> None:
 
     for i, found in enumerate(gradient(loss, x, y, b)):
         operands = [x, y, b]
-        close(found, slope(lambda z: loss(*operands[:i], z, *operands[i + 1 :]), operands[i]), 1e-7)  # noqa: B023
+        close(found, numeric_gradient(lambda z: loss(*operands[:i], z, *operands[i + 1 :]), operands[i]), 1e-7)  # noqa: B023
 
 
 def test_lstsq_residuals_and_singular_values() -> None:
@@ -193,8 +174,8 @@ def test_lstsq_residuals_and_singular_values() -> None:
         return np.sum(residuals * g) + np.sum(np.sin(s))
 
     by_a, by_b = gradient(loss, a, b)
-    close(by_a, slope(lambda z: loss(z, b), a))
-    close(by_b, slope(lambda z: loss(a, z), b))
+    close(by_a, numeric_gradient(lambda z: loss(z, b), a))
+    close(by_b, numeric_gradient(lambda z: loss(a, z), b))
 
 
 # --- coinciding eigenvalues and singular values -------------------------------------------------------------------
@@ -241,8 +222,8 @@ def test_projector_on_the_null_space_of_a_stack_of_complex_matrices() -> None:
         return np.sum(np.real(u @ np.conj(u).mT) * g)
 
     found = gradient(loss, x)
-    close(found.real, slope(lambda d: loss(x + d), np.zeros(x.shape)))
-    close(found.imag, slope(lambda d: loss(x + 1j * d), np.zeros(x.shape)))
+    close(found.real, numeric_gradient(lambda d: loss(x + d), np.zeros(x.shape)))
+    close(found.imag, numeric_gradient(lambda d: loss(x + 1j * d), np.zeros(x.shape)))
 
 
 def test_complex_eigenvalues_of_a_real_matrix() -> None:
@@ -253,7 +234,7 @@ def test_complex_eigenvalues_of_a_real_matrix() -> None:
         return np.sum(np.abs(w) ** 3) + np.sum(np.real(v * np.conj(v)) @ np.imag(w) ** 2)
 
     assert np.iscomplexobj(L.eigvals(a))
-    close(gradient(loss, a), slope(loss, a))
+    close(gradient(loss, a), numeric_gradient(loss, a))
 
 
 def test_second_derivative_of_a_projector_where_eigenvalues_coincide_is_an_error() -> None:
@@ -282,7 +263,7 @@ def test_polar_factor_with_coinciding_singular_values(a: Array) -> None:
         u, _, vh = L.svd(t)
         return np.sum((u @ vh) * g)
 
-    close(gradient(loss, a), slope(loss, a))
+    close(gradient(loss, a), numeric_gradient(loss, a))
 
 
 def test_nuclear_norm_of_a_rotation() -> None:
@@ -311,7 +292,7 @@ def test_what_completes_the_basis(shape: tuple[int, int]) -> None:
         rest = L.qr(t if shape[0] == 5 else t.mT, "complete").Q[:, 2:]
         return np.sum((rest @ rest.mT) * g)
 
-    expected = slope(by_svd, a)
+    expected = numeric_gradient(by_svd, a)
     assert np.abs(expected).max() > 0.1
     close(gradient(by_svd, a), expected)
     close(gradient(by_qr, a), expected)
@@ -336,7 +317,7 @@ def test_matrix_function_by_eigenvectors_where_eigenvalues_coincide_is_an_error(
         return np.sum(function(w, u) * g)
 
     found = gradient(loss, apart)
-    expected = slope(lambda x: loss((x + x.T) / 2), apart)
+    expected = numeric_gradient(lambda x: loss((x + x.T) / 2), apart)
     close(found, expected)
     for coinciding in (np.eye(3), with_values(1, 1, 2)[0]):
         with pytest.raises(L.LinAlgError, match=r"eigenvalues \d and \d coincide"):
@@ -382,7 +363,7 @@ def test_principal_components_do_not_care_about_the_null_space() -> None:
         top = (u[:, 2:] * w[2:]) @ u[:, 2:].mT
         return np.sum(top * g) / np.sum(w)
 
-    close(gradient(loss, x), slope(loss, x))
+    close(gradient(loss, x), numeric_gradient(loss, x))
 
 
 # --- Hermitian matrices -------------------------------------------------------------------------------------------
@@ -394,7 +375,7 @@ def test_principal_components_do_not_care_about_the_null_space() -> None:
 def test_gradient_by_a_hermitian_matrix_is_hermitian(function: Callable[[Any], Any]) -> None:
     """Though NumPy reads only one triangle: half of the slope along ``a[i, j]`` and ``a[j, i]`` together."""
     a, _ = with_values(1, 2, 3.5)
-    expected = slope(lambda x: function((x + x.T) / 2), a)
+    expected = numeric_gradient(lambda x: function((x + x.T) / 2), a)
     found = gradient(function, a)
     close(found, expected)
     np.testing.assert_allclose(found, found.T, 0, 1e-14)
@@ -426,7 +407,7 @@ def test_norm_of_a_vector_with_a_zero(order: float) -> None:
     with np.errstate(divide="ignore"):
         found = gradient(lambda t: L.norm(t, order), x)
         if order > 0:  # the zero itself has the zero subgradient
-            expected = slope(lambda y: L.norm(np.array([y[0], 0, y[1]]), order), x[[0, 2]])
+            expected = numeric_gradient(lambda y: L.norm(np.array([y[0], 0, y[1]]), order), x[[0, 2]])
             close(found[[0, 2]], expected)
     assert found[1] == 0
     assert np.isfinite(found).all()
@@ -553,8 +534,8 @@ def test_broadcast_systems() -> None:
         return np.sum(L.solve(a, b) * g)
 
     by_a, by_b = gradient(loss, a, b)
-    close(by_a, slope(lambda z: loss(z, b), a))
-    close(by_b, slope(lambda z: loss(a, z), b))
+    close(by_a, numeric_gradient(lambda z: loss(z, b), a))
+    close(by_b, numeric_gradient(lambda z: loss(a, z), b))
 
 
 def test_lists_and_arrays_mix_with_tensors() -> None:
@@ -588,4 +569,4 @@ def test_a_projector_beside_a_value_of_another_space() -> None:
         w, u = eigh(x)
         return np.sum((u[:, :2] @ u[:, :2].T) * g) + w[3]
 
-    close(gradient(loss, a), slope(lambda x: loss((x + x.T) / 2), a))
+    close(gradient(loss, a), numeric_gradient(lambda x: loss((x + x.T) / 2), a))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from derivatives import numeric_gradient
 
 from tinygrad_np import Tensor, grad, hessian, jvp, vmap
 from tinygrad_np.linalg import matrix_function
@@ -41,17 +42,6 @@ def by_numpy(function: Callable[[Any], Any], a: Array) -> Array:
     return (u * function(w)) @ u.conj().T
 
 
-def slope(function: Callable[[Array], Any], at: Array, step: float = 1e-3) -> Array:
-    """Central differences of order 6, entry by entry."""
-    out = np.zeros(at.shape)
-    for i in np.ndindex(at.shape):
-        e = np.zeros(at.shape)
-        e[i] = step
-        near, mid, far = (function(at + k * e) - function(at - k * e) for k in (1, 2, 3))
-        out[i] = (45 * near - 9 * mid + far) / (60 * step)
-    return out
-
-
 def weighed(out: Any) -> Any:
     return np.sum(np.real(out) * G) + np.sum(np.imag(out) * V)
 
@@ -62,11 +52,11 @@ def test_first_and_second_derivative(name: str, values: str) -> None:
     function, a = FUNCTIONS[name], with_values(VALUES[values])
     np.testing.assert_allclose(matrix_function(function, a), by_numpy(function, a), atol=1e-13)
     gradient = grad(lambda x: weighed(matrix_function(function, x)))
-    expected = slope(lambda x: weighed(by_numpy(function, x)), a)
+    expected = numeric_gradient(lambda x: weighed(by_numpy(function, x)), a)
     np.testing.assert_allclose(gradient(a).numpy(), expected, 0, 1e-8)
     h = V + V.T
     second = np.sum(grad(lambda x: np.sum(gradient(x) * W))(a).numpy() * h)
-    expected = slope(lambda t: np.sum(gradient(a + t * h).numpy() * W), np.zeros(()))
+    expected = numeric_gradient(lambda t: np.sum(gradient(a + t * h).numpy() * W), np.zeros(()))
     np.testing.assert_allclose(second, expected, 1e-8, 1e-8)
 
 
@@ -76,8 +66,12 @@ def test_hermitian_matrices(name: str, values: str) -> None:
     function, a = FUNCTIONS[name], with_values(VALUES[values], complex_=True)
     found = grad(lambda x: weighed(matrix_function(function, x)))(a).numpy()
     zero = np.zeros((4, 4))
-    np.testing.assert_allclose(found.real, slope(lambda x: weighed(by_numpy(function, a + x)), zero), 0, 1e-8)
-    np.testing.assert_allclose(found.imag, slope(lambda x: weighed(by_numpy(function, a + 1j * x)), zero), 0, 1e-8)
+    np.testing.assert_allclose(
+        found.real, numeric_gradient(lambda x: weighed(by_numpy(function, a + x)), zero), 0, 1e-8
+    )
+    np.testing.assert_allclose(
+        found.imag, numeric_gradient(lambda x: weighed(by_numpy(function, a + 1j * x)), zero), 0, 1e-8
+    )
 
 
 @pytest.mark.parametrize("values", VALUES)
@@ -127,7 +121,7 @@ def test_the_polar_factor_of_a_matrix_with_equal_singular_values() -> None:
 def test_a_function_with_a_jump_between_eigenvalues(function: Callable[[Any], Any], values: tuple[float, ...]) -> None:
     a = with_values(values)
     found = grad(lambda x: np.sum(matrix_function(function, x) * G))(a).numpy()
-    expected = slope(lambda x: np.sum(by_numpy(function, x) * G), a, 1e-5)
+    expected = numeric_gradient(lambda x: np.sum(by_numpy(function, x) * G), a)
     np.testing.assert_allclose(found, expected, 0, 1e-7 * np.abs(expected).max())
 
 

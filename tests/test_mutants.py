@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_np import Tensor, grad, vjp
+from tinygrad_np import Tensor, grad, special, vjp
 
 Array = np.ndarray
 
@@ -54,6 +54,58 @@ def test_a_power_of_zero_still_depends_on_its_exponent(power: Any) -> None:
 def test_the_derivative_of_a_power_is_linear_in_the_cotangent_at_zero_too(x: float, y: float, by_x: float) -> None:
     assert slope_by_cotangent(lambda x: np.power(x, y), 0.0, x) == [by_x]
     assert slope_by_cotangent(lambda x: np.power(x, y), 3.0, x) == [by_x]
+
+
+# --- norms, determinants, extrema ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("order", [-1, -2.5])
+def test_a_norm_of_negative_order_with_a_zero_is_zero_and_stays_it(order: float) -> None:
+    with np.errstate(divide="ignore"):  # NumPy's own
+        assert gradients(lambda x: np.linalg.norm(x, order), [3.0, 0.0, -4.0])[0].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("order", [0.5, 1.5, 3])
+def test_second_derivatives_of_a_norm_with_a_zero_are_finite(order: float) -> None:
+    first = grad(lambda x: np.linalg.norm(x, order))
+    with np.errstate(all="raise"):
+        second = grad(lambda x: np.sum(first(x) * [1.0, 2.0, 3.0]))(np.array([3.0, 0.0, -4.0]))
+    assert np.isfinite(second.numpy()).all()
+    assert second.numpy()[1] == 0
+
+
+def test_the_logarithm_of_a_determinant_has_a_pole_where_that_is_zero() -> None:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        (found,) = gradients(lambda a: np.linalg.slogdet(a)[1], np.ones((2, 2)))
+    assert not np.isfinite(found).any()
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN")
+@pytest.mark.parametrize("function", [np.nanmax, np.nanmin])
+def test_where_all_is_nan_there_is_no_gradient(function: Any) -> None:
+    rows = [[np.nan, np.nan], [1.0, 1.0]]
+    for picked in (1, slice(None)):
+        (found,) = gradients(lambda x, picked=picked: function(x, axis=1)[picked], rows)
+        assert found.tolist() == [[0, 0], [0.5, 0.5]]
+
+
+def test_a_simple_root_has_a_gradient_next_to_a_double_one() -> None:
+    """``x**3 - x**2``: by the theorem on implicit functions, ``-root**k / p'(root)`` at 1."""
+    (found,) = gradients(lambda p: np.max(np.roots(p)), [1.0, -1.0, 0.0, 0.0])
+    np.testing.assert_allclose(found, -np.ones(4), 1e-12)
+
+
+def test_moments_of_complex_numbers() -> None:
+    """``sum(abs(z - mean)**2) / n``, and its root."""
+    z = np.array([1 + 2j, -3 + 0.5j, 0.25 - 1j, 2j])
+    apart = z - z.mean()
+    np.testing.assert_allclose(gradients(np.var, z)[0], 2 * apart / 4, 1e-13)
+    np.testing.assert_allclose(gradients(np.std, z)[0], apart / (4 * np.std(z)), 1e-13)
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e10 + 0.3])
+@pytest.mark.parametrize("n", [3, 7, 10])
+def test_std_of_a_constant_has_no_gradient_though_its_mean_is_rounded(value: float, n: int) -> None:
+    (found,) = gradients(np.std, np.full(n, value))
+    np.testing.assert_allclose(found, 0, atol=1e-12)
 
 
 # --- decompositions -----------------------------------------------------------------------------------------------
@@ -109,3 +161,61 @@ def test_vectors_of_a_tiny_singular_value_are_as_exact_as_the_others(part: int) 
 
     one, others = (grad(lambda a, c=c: projected(a, c))(a).numpy() for c in (slice(2, 3), slice(2)))
     np.testing.assert_allclose(one, -others, 0, 1e-12)
+
+
+# --- special functions --------------------------------------------------------------------------------------------
+def test_a_zero_cotangent_of_a_product_does_not_meet_infinity() -> None:
+    special_functions()
+    from tinygrad_np.rules.special import product
+
+    _, pulled = vjp(product, Tensor(2.0), Tensor(np.inf))
+    assert [d.item() for d in pulled(0.0)] == [0, 0]
+    _, pulled = vjp(product, Tensor(0.0), Tensor(2.0))
+    assert [d.item() for d in pulled(np.inf)] == [np.inf, 0]
+
+
+def special_functions() -> Any:
+    return pytest.importorskip("scipy.special")
+
+
+POLES: dict[str, tuple[Callable[[Any, Any], Any], float]] = {
+    "loggamma": (lambda sc, x: sc.loggamma(x), 0), "betaln": (lambda sc, x: sc.betaln(x, 1.5), 0),
+    "betaln, b": (lambda sc, x: sc.betaln(1.5, x), 0), "gammaincc": (lambda sc, x: sc.gammaincc(0.5, x), 0),
+    "gammaincinv": (lambda sc, y: sc.gammaincinv(2.0, y), 0),
+    "gammainccinv": (lambda sc, y: sc.gammainccinv(2.0, y), 1), "betaincc": (lambda sc, x: sc.betaincc(0.5, 0.5, x), 0),
+    "betaincinv": (lambda sc, y: sc.betaincinv(2.0, 2.0, y), 0),
+    "betainccinv": (lambda sc, y: sc.betainccinv(2.0, 2.0, y), 1), "erfcinv": (lambda sc, x: sc.erfcinv(x), 0),
+    "ndtri_exp": (lambda sc, x: sc.ndtri_exp(-x), 0), "y0": (lambda sc, x: sc.y0(x), 0),
+    "k1": (lambda sc, x: sc.k1(x), 0),
+    "k0e": (lambda sc, x: sc.k0e(x), 0), "k1e": (lambda sc, x: sc.k1e(x), 0), "yv": (lambda sc, x: sc.yv(1.5, x), 0),
+    "yn": (lambda sc, x: sc.yn(2, x), 0), "kv": (lambda sc, x: sc.kv(1.5, x), 0), "kn": (lambda sc, x: sc.kn(2, x), 0),
+    "kve": (lambda sc, x: sc.kve(1.5, x), 0), "rel_entr, y": (lambda sc, y: sc.rel_entr(1.0, y), 0),
+    "kl_div, x": (lambda sc, x: sc.kl_div(x, 1.0), 0), "kl_div, y": (lambda sc, y: sc.kl_div(1.0, y), 0),
+    "xlog1py": (lambda sc, x: sc.xlog1py(1.0, x - 1), 0), "inv_boxcox": (lambda sc, x: sc.inv_boxcox(x, 2.0), -0.5),
+    "log1p": (lambda sc, x: sc.log1p(x - 1), 0), "cbrt": (lambda sc, x: sc.cbrt(x), 0),
+    "expi": (lambda sc, x: sc.expi(x), 0), "sici": (lambda sc, x: sc.sici(x)[1], 0),
+    "shichi": (lambda sc, x: sc.shichi(x)[1], 0), "zeta": (lambda sc, q: special.zeta(2.0, q), 0),
+    "polygamma": (lambda sc, x: special.polygamma(1, x), 0), "hankel1": (lambda sc, x: np.imag(sc.hankel1(0.5, x)), 0),
+    "hankel2": (lambda sc, x: np.imag(sc.hankel2(0.5, x)), 0),
+}  # fmt: skip
+#: Of these, the second derivative is NaN there.
+POLES_OF_THE_FIRST_DERIVATIVE: dict[str, tuple[Callable[[Any, Any], Any], float]] = {
+    "beta": (lambda sc, x: sc.beta(x, 1.5), 0), "beta, b": (lambda sc, x: sc.beta(1.5, x), 0),
+    "poch": (lambda sc, z: sc.poch(z, 1.5), -1.5), "poch, m": (lambda sc, m: sc.poch(1.5, m), -1.5),
+    "binom": (lambda sc, n: sc.binom(n, 1.3), -1), "binom, k": (lambda sc, k: sc.binom(-1.0, k), 1.3),
+    "expn": (lambda sc, x: sc.expn(1, x), 0), "spence": (lambda sc, z: sc.spence(z), 0),
+    "lambertw": (lambda sc, z: np.real(special.lambertw(z)), -np.exp(-1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POLES | POLES_OF_THE_FIRST_DERIVATIVE)
+def test_a_zero_cotangent_stays_zero_through_the_pole_of_a_special_function(name: str) -> None:
+    function, pole = (POLES | POLES_OF_THE_FIRST_DERIVATIVE)[name]
+    sc = special_functions()
+    x = Tensor([float(pole), 0.6], requires_grad=True)
+    with np.errstate(all="ignore"):
+        np.sum(np.where(x == pole, 0, function(sc, x))).backward(create_graph=True)
+        first, x.grad = x.grad, None
+        np.sum(first).backward()
+    assert first.detach().numpy()[0] == 0
+    assert name in POLES_OF_THE_FIRST_DERIVATIVE or x.grad.numpy()[0] == 0

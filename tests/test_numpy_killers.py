@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from derivatives import gradient, numeric_gradient
 
 from tinygrad_np import Tensor, grad
 from tinygrad_np.rules.cumulative import recurrence
@@ -18,21 +19,6 @@ Array = np.ndarray
 def leaf(*values: Any, dtype: Any = np.float64) -> Tensor:
     """A Tensor that requires a gradient."""
     return Tensor(values[0] if len(values) == 1 else values, requires_grad=True, dtype=dtype)
-
-
-def gradient(function: Callable[..., Any], *args: Any) -> Any:
-    """The gradients of a sum, as arrays: of one argument, or of several."""
-    leaves = [leaf(a) for a in args]
-    np.sum(function(*leaves)).backward()
-    found = [np.zeros(x.shape) if x.grad is None else x.grad.numpy() for x in leaves]
-    return found if len(found) > 1 else found[0]
-
-
-def slope(function: Callable[[Any], Any], x: Any, h: float = 1e-6) -> Array:
-    """Central differences of a sum."""
-    x = np.asarray(x, float)
-    steps = h * np.eye(x.size).reshape(x.size, *x.shape)
-    return np.array([np.sum(function(x + d)) - np.sum(function(x - d)) for d in steps]).reshape(x.shape) / (2 * h)
 
 
 # --- sinc and i0: every derivative, also where the formula is 0 / 0
@@ -86,7 +72,7 @@ def test_cumprod_with_zeros(zeros: list[int]) -> None:
     np.testing.assert_allclose(found, products_of_others(a, g), rtol=1e-13, atol=1e-15)
     v = rng.uniform(-1, 1, 7)
     second = gradient(lambda x: v * grad(lambda y: np.sum(g * np.cumprod(y)))(x), a)
-    expected = slope(lambda x: v * products_of_others(x, g), a)
+    expected = numeric_gradient(lambda x: v * products_of_others(x, g), a)
     np.testing.assert_allclose(second, expected, atol=1e-8)
 
 
@@ -171,7 +157,7 @@ def test_what_is_nan_gets_a_zero(function: Callable[..., Any]) -> None:
     x = np.array([0.5, np.nan, -1.0, 2.0, np.nan, 0.25])
     found = gradient(function, x)
     assert np.all(found[[1, 4]] == 0)
-    rest = slope(lambda v: function(np.insert(v, [1, 3], np.nan)), np.delete(x, [1, 4]))
+    rest = numeric_gradient(lambda v: function(np.insert(v, [1, 3], np.nan)), np.delete(x, [1, 4]))
     np.testing.assert_allclose(np.delete(found, [1, 4]), rest, atol=1e-8)
 
 
@@ -198,7 +184,7 @@ def test_interp_by_its_ends_and_its_period() -> None:
     np.testing.assert_array_equal(found[1], [1, 1])
     period = np.array(3.1)
     found = gradient(lambda v, p: np.interp(v, xp, fp, period=p), x, period)
-    np.testing.assert_allclose(found[1], slope(lambda p: np.interp(x, xp, fp, period=p), period), atol=1e-8)
+    np.testing.assert_allclose(found[1], numeric_gradient(lambda p: np.interp(x, xp, fp, period=p), period), atol=1e-8)
 
 
 def test_interp_of_one_knot_and_of_equal_knots() -> None:
@@ -238,7 +224,7 @@ METHODS = ("linear", "hazen", "weibull", "median_unbiased", "normal_unbiased", "
 def test_quantile_by_q(method: str) -> None:
     a, q = np.array([3.0, -1.0, 2.5, 0.5, 7.0]), np.array([0.0, 0.03, 0.27, 0.62, 0.97, 1.0])
     found = gradient(lambda p: np.quantile(a, p, method=method), q[1:-1])
-    np.testing.assert_allclose(found, slope(lambda p: np.quantile(a, p, method=method), q[1:-1]), atol=1e-7)
+    np.testing.assert_allclose(found, numeric_gradient(lambda p: np.quantile(a, p, method=method), q[1:-1]), atol=1e-7)
     out = np.quantile(leaf(a), leaf(q), method=method)
     np.testing.assert_allclose(out.detach().numpy(), np.quantile(a, q, method=method), rtol=1e-14)
 
@@ -268,7 +254,7 @@ def test_roots_move_with_the_coefficients(p: list[float]) -> None:
         return np.sum(np.exp(-np.imag(roots)) * np.cos(np.real(roots)))
 
     inner = np.array(p) != 0  # where the first or the last coefficient is 0, one root more appears beside it
-    found, expected = gradient(off, p), slope(off, p)
+    found, expected = gradient(off, p), numeric_gradient(off, p)
     np.testing.assert_allclose(found[inner], expected[inner], rtol=1e-6, atol=1e-7)
 
 

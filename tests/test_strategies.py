@@ -111,7 +111,9 @@ def test_layouts_are_of_all_kinds_and_keep_the_values():
     assert transposed
     for name in gs.LAYOUTS:
         for a in (np.array(1.0), np.zeros((0, 2)), np.ones(3)):
-            assert gs.laid_out(a, name).shape == a.shape
+            found = gs.laid_out(a, name)
+            assert isinstance(found, np.ndarray)
+            assert found.shape == a.shape
     assert any(0 in x.strides and x.size > 2 for x in drawn(gs.arrays(layout="broadcast")))
     assert {x.shape for x in drawn(gs.arrays((2, 0, 3), layout="broadcast"), 30)} == {(2, 0, 3)}
 
@@ -187,7 +189,7 @@ def test_broadcastable_tensors(found):
 
 def test_aliased_tensors_are_one_memory_in_three_ways():
     kinds = Counter()
-    for x, y in drawn(gs.aliased_tensors(shape=(2, 3), layout="C"), 100):
+    for x, y in drawn(gs.aliased_tensors(shape=st.sampled_from([(2, 3), ()]), layout="C"), 100):
         assert np.shares_memory(x._data, y._data)
         kinds["same" if x is y else "alike" if np.array_equal(x._data, y._data) else "view"] += 1
     assert min(kinds.values()) > 10
@@ -220,17 +222,17 @@ def test_positive_definite(a):
     assert np.all(np.linalg.eigvalsh(a) > 0)
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
-def test_mlps_keep_away_from_kinks(activation):
+@pytest.mark.parametrize(("activation", "margin"), [("relu", 0.2), ("leaky_relu", 0.7), ("tanh", 0.2)])
+def test_mlps_keep_away_from_kinks(activation, margin):
     partly = 0
-    for model, x in drawn(gs.mlps(activations=[activation], margin=0.2), 100):
+    for model, x in drawn(gs.mlps(activations=[activation], margin=margin), 100):
         hidden = Tensor(x)
         for layer, function in zip(model.layers, model.activations, strict=False):
             sums = layer(hidden)
             if activation != "tanh":
-                assert np.abs(sums).min() >= 0.2 - 1e-12
+                assert np.abs(sums).min() >= margin - 1e-12
             partly += np.any(np.any(sums > 0, 0) & np.any(sums < 0, 0))
             hidden = function(sums)
         model(x).sum().backward()
         assert all(p.grad.shape == p.shape for p in model.parameters())
-    assert partly > 5, "some units are active for some of the inputs only"
+    assert margin > 0.5 or partly > 5, "some units are active for some of the inputs only"

@@ -6,20 +6,27 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from tinygrad_np import Tensor, grad, hessian, jvp, no_grad, vjp, vmap
 from tinygrad_np import functional as F
+from tinygrad_np.testing import strategies as gs
 
 B = 4
 RNG = np.random.default_rng(0)
 
 
-def batch(*shape, low=0.5):
-    return RNG.uniform(low, 2.0, (B, *shape))
+def batch(*shape):
+    return gs.arrays((B, *shape), domain=gs.reals(0.5, 2))
 
 
-#: name -> (function of one example, arguments with a batch each)
+def places(*shape):
+    return gs.arrays((B, *shape), dtype=int, domain=gs.integers(0, 4))
+
+
+#: name -> (function of one example, strategies for arguments with a batch each)
 FAMILIES = {
     "elementwise": (lambda x, y: np.tanh(x) * y + np.hypot(x, y), (batch(3), batch(2, 3))),
     "elementwise, scalars": (lambda x, y: x * y + 2, (batch(), batch(3, 2))),
@@ -39,9 +46,9 @@ FAMILIES = {
     "cumulative": (lambda x: np.cumsum(x, axis=0) + np.cumsum(x).reshape(3, 2), (batch(3, 2),)),
     "flip, roll": (lambda x: np.flip(x, 0) + np.roll(x, 1, axis=1), (batch(3, 2),)),
     "slices": (lambda x: x[1:, ::-1] * x[0, :], (batch(3, 2),)),
-    "an index of one's own": (lambda x, i: x[i], (batch(5), RNG.integers(0, 5, B))),
-    "indices of one's own": (lambda x, i: x[i, 1:], (batch(5, 3), RNG.integers(0, 5, (B, 2)))),
-    "an index behind a slice": (lambda x, i: x[:, i] * 2, (batch(3, 5), RNG.integers(0, 5, (B, 2)))),
+    "an index of one's own": (lambda x, i: x[i], (batch(5), places())),
+    "indices of one's own": (lambda x, i: x[i, 1:], (batch(5, 3), places(2))),
+    "an index behind a slice": (lambda x, i: x[:, i] * 2, (batch(3, 5), places(2))),
     "shared indices": (lambda x: x[np.array([0, 0, 2])], (batch(3, 2),)),
     "linear algebra": (lambda x: np.linalg.inv(x + 3 * np.eye(3)) * np.linalg.det(x), (batch(3, 3),)),
     "solve": (lambda a, b: np.linalg.solve(a + 3 * np.eye(3), b), (batch(3, 3), batch(3))),
@@ -55,8 +62,11 @@ def one_by_one(function, args):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_batch_is_its_examples(name):
-    function, args = FAMILIES[name]
+@settings(max_examples=5)
+@given(data=st.data())
+def test_a_batch_is_its_examples(name, data):
+    function, strategies = FAMILIES[name]
+    args = [data.draw(strategy) for strategy in strategies]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no family may fall back to the loop
         found = vmap(function)(*args)
@@ -72,6 +82,12 @@ def test_a_batch_is_its_examples(name):
         rest = args[1:]
         around = grad(lambda x: np.sum(vmap(total)(x, *rest)))(args[0])  # and around
         assert_allclose(around, truth, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("function", [F.relu, F.leaky_relu, np.abs, lambda x: np.maximum(x, 0)])
+def test_the_choice_at_a_kink_is_the_same_within_a_batch(function):
+    slope = grad(lambda x: np.sum(function(x)))(np.zeros(2))
+    assert_allclose(grad(lambda x: np.sum(vmap(function)(x)))(np.zeros((3, 2))), [slope.numpy()] * 3)
 
 
 def network(parameters, x, label):

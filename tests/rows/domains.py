@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_np.testing.strategies import Domain, among, avoiding, integers, near, reals, separated
 from tinygrad_np.testing.strategies import booleans as true_or_false
 
-__all__ = ["Domain", "avoiding", "integers", "near", "reals"]
+__all__ = ["Domain", "among", "avoiding", "integers", "near", "reals"]
 
 Shape = tuple[int, ...]
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from rows.adapters import assigning, method, swapped
 from rows.calls import along_axis, axis_of, broadcastable, flattened_or_along, lines, one_array, shape
 from rows.case import flat, row
-from rows.domains import Shape, any_real, booleans, distinct, every_other, integers, nonzero, with_zeros
+from rows.domains import Shape, among, any_real, booleans, distinct, every_other, integers, nonzero, with_zeros
 from tinygrad_np.rules import indexing, selection
+
+MASKS = ([False, True], [False], [True])  # some elements, none, all
 
 
 @st.composite
@@ -22,7 +24,6 @@ def index_for(draw: Any, s: Shape) -> Any:
     basic = hnp.basic_indices(s, allow_newaxis=True, allow_ellipsis=True)
     if not s or draw(st.integers(0, 3)) == 0:
         return draw(st.one_of(basic, st.sampled_from([np.True_, np.False_, True]) if not s else basic))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     together = draw(st.sampled_from([(), (3,), (1,), (2, 2), (0,)]))
     parts: list[Any] = []
     axis = 0
@@ -33,14 +34,14 @@ def index_for(draw: Any, s: Shape) -> Any:
             if any(isinstance(part, np.ndarray | list) for part in parts):
                 kind = "slice"  # several masks and arrays must agree in the number of elements
             else:
-                parts.append(rng.random(s[axis : axis + over]) < draw(st.sampled_from([0, 0.5, 1])))
+                parts.append(among(draw(st.sampled_from(MASKS)))(draw, s[axis : axis + over]))
                 axis += over
                 together = None
                 continue
         if kind == "int" and s[axis]:
             parts.append(draw(st.sampled_from([int, np.int64, np.asarray]))(draw(axis_of((0,) * s[axis]))))
         elif kind in ("array", "list") and together is not None and (s[axis] or together == (0,)):
-            chosen = rng.integers(-s[axis], s[axis], together) if s[axis] else np.zeros(together, int)
+            chosen = integers(-s[axis], s[axis] - 1)(draw, together) if s[axis] else np.zeros(together, int)
             parts.append(chosen.tolist() if kind == "list" and chosen.ndim else chosen.astype(np.int32))
         else:
             parts.append(draw(st.slices(s[axis])))

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_np.batching.batched import Batched, elementwise, family, one_by_one, wrapped
 from tinygrad_np.batching.operands import bare, batch_size, is_mapped, level_of, ours, spread
-from tinygrad_np.rules import complete, decompositions, diagonals, inverses, linalg
+from tinygrad_np.rules import complete, decompositions, diagonals, inverses, linalg, neural
 
 Function = Callable[..., Any]
 
@@ -20,6 +20,9 @@ complete()  # what a function is composed of is looked up before any Tensor sees
 family(
     np.where, np.clip, np.isclose, np.real, np.imag, np.angle, np.nan_to_num, np.round, np.tril, np.triu,
     np.linalg.vecdot, np.copy, np.sinc, np.i0,
+    # activations and losses have rules of their own, which choose at a kink otherwise than what they are computed by
+    neural.relu, neural.leaky_relu, neural.sigmoid, neural.softplus, neural.silu, neural.gelu,
+    neural.sigmoid_cross_entropy, neural.squared_error,
     # functions of stacks of matrices, or of vectors: the examples are one more stack
     np.linalg.inv, np.linalg.pinv, np.linalg.det, np.linalg.slogdet, np.linalg.cholesky, np.linalg.qr,
     np.linalg.svd, np.linalg.svdvals, np.linalg.eigh, np.linalg.eigvalsh, np.linalg.eig, np.linalg.eigvals,

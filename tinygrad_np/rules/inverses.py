@@ -85,9 +85,7 @@ def _lstsq_vjp_a(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> Any:
 
 def _lstsq_vjp_b(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> Any:
     gx, gr, _, _ = g
-    found = np.zeros_like(b)
-    if gx is not None:
-        found = found + _pinv_for(a, rcond).mT @ gx
+    found = np.zeros_like(b) if gx is None else _pinv_for(a, rcond).mT @ gx
     if gr is not None and gr.size:
         found = found + 2 * gr * conj(b - a @ out[0])
     return found

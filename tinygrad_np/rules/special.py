@@ -63,7 +63,7 @@ def unknown(function: str, argument: str) -> Callable[[Any], Any]:
 
 def _paired(g: Any, slopes: Any) -> Any:
     """The cotangents of several results, each times the slope of its result; ``None`` stands for zeros."""
-    shares = [g_i * slope for g_i, slope in zip(g, slopes, strict=True) if g_i is not None]
+    shares = [product(g_i, slope) for g_i, slope in zip(g, slopes, strict=True) if g_i is not None]
     return shares[0] if len(shares) == 1 else np.add(shares[0], _paired(g[1:], slopes[1:]))
 
 
@@ -172,10 +172,10 @@ define(sc.kve,          v=unknown("kve", "v"),
                         z=lambda g, v, z, out: product(g, out - 0.5 * (sc.kve(v - 1, z) + sc.kve(v + 1, z))),
                         kink=lambda z: to_cut(z))
 define(sc.hankel1,      v=unknown("hankel1", "v"),
-                        z=lambda g, v, z: g * 0.5 * (sc.hankel1(v - 1, z) - sc.hankel1(v + 1, z)),
+                        z=lambda g, v, z: product(g, 0.5 * (sc.hankel1(v - 1, z) - sc.hankel1(v + 1, z))),
                         kink=lambda z: to_cut(z))
 define(sc.hankel2,      v=unknown("hankel2", "v"),
-                        z=lambda g, v, z: g * 0.5 * (sc.hankel2(v - 1, z) - sc.hankel2(v + 1, z)),
+                        z=lambda g, v, z: product(g, 0.5 * (sc.hankel2(v - 1, z) - sc.hankel2(v + 1, z))),
                         kink=lambda z: to_cut(z))
 define(sc.airy,         z=lambda g, z, out: _paired(g, (out[1], z * out[0], out[3], z * out[2])))
 
@@ -238,7 +238,8 @@ define(sc.expn,         n=None,
 define(sc.sici,         x=lambda g, x: _paired(g, (np.sinc(x * (1 / math.pi)), quotient(np.cos(x), x))), kink=to_cut)
 define(sc.shichi,       x=lambda g, x: _paired(g, (quotient(np.sinh(x), x), quotient(np.cosh(x), x))), kink=to_cut)
 define(sc.fresnel,      z=lambda g, z: _paired(g, (np.sin((math.pi / 2) * z * z), np.cos((math.pi / 2) * z * z))))
-define(sc.spence,       z=lambda g, z: g * np.where(z == 1, -1, quotient(np.log(z), np.where(z == 1, 2, 1 - z))),
+define(sc.spence,       z=lambda g, z: product(
+                            g, np.where(z == 1, -1, quotient(np.log(z), np.where(z == 1, 2, 1 - z)))),
                         kink=lambda z: to_cut(z))
 define(sc.struve,       v=unknown("struve", "v"),
                         x=lambda g, v, x: g * 0.5 * (sc.struve(v - 1, x) - sc.struve(v + 1, x) + _struve_term(v, x)),
@@ -302,7 +303,7 @@ def _exp_of_square(x: Any, *, scale: float) -> Any:
     return np.exp(scale * x * x)
 
 
-@primitive(x=lambda g, x, out: -g * out * (x + out))
+@primitive(x=lambda g, x, out: -product(product(g, out), x + out))
 def _inverse_mills_ratio(x: Any) -> Any:
     """``phi(x) / Phi(x)`` of the normal distribution: neither underflows nor cancels in the tails."""
     return math.sqrt(2 / math.pi) / sc.erfcx(x * -(0.5**0.5))

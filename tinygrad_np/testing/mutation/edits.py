@@ -31,7 +31,7 @@ _IGNORED = {"errstate", "isinstance", "hasattr", "getattr", "type", "finfo", "ca
 _NEEDED = {"len", "range", "zip", "tuple", "list", "set", "sorted", "enumerate", "iter", "next", "map", "filter", "min",
            "max", "int", "bool", "str"}  # fmt: skip
 #: Functions of two arguments that can be swapped.
-_SYMMETRIC = {"maximum", "minimum", "fmax", "fmin", "add", "multiply", "hypot", "logaddexp"}
+_SYMMETRIC = {"maximum", "minimum", "fmax", "fmin", "add", "multiply", "hypot", "logaddexp", "convolve"}
 #: Functions that mend an operator at its poles: without them it is the operator.
 _MENDED: dict[str, ast.operator] = {"quotient": ast.Div(), "product": ast.Mult()}
 _SHARE = ast.Name("share", ast.Load())
@@ -91,6 +91,8 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr]:
             children = list(node.orelse)
         case ast.Call() if _name(node) in _IGNORED:
             return
+        case ast.Call(func=ast.Name(id="zip")):  # strict= is for errors
+            children = list(node.args)
         case ast.FunctionDef():
             children = list(node.body)
         case _:
@@ -116,6 +118,8 @@ def _of_result(result: ast.expr, variadic: bool) -> Iterator[Edit]:
         case ast.UnaryOp(op=ast.USub()):
             yield Edit("factor", result, _binary(ast.Constant(2), ast.Mult(), result))
         case ast.Constant():
+            return
+        case ast.Call() if _name(result) in ("zeros", "zeros_like"):
             return
         case _ if variadic:
             for kind, share in (("sign", _minus(_SHARE)), ("factor", _twice(_SHARE))):
@@ -205,11 +209,10 @@ def _of_call(node: ast.Call, is_global: Callable[[str], bool]) -> Iterator[tuple
             yield "swap", _call(node, [args[1], args[0], *args[2:]])
         if several and _word(args[-1]) in ("axis", "axes"):
             yield "axis", _call(node, args[:-1])
-    if name != "zip":
-        for keyword in node.keywords:
-            if keyword.arg is not None:
-                rest = [other for other in node.keywords if other is not keyword]
-                yield "axis" if keyword.arg in ("axis", "keepdims") else "option", ast.Call(node.func, node.args, rest)
+    for keyword in node.keywords:
+        if keyword.arg is not None and name != "zip":
+            rest = [other for other in node.keywords if other is not keyword]
+            yield "axis" if keyword.arg in ("axis", "keepdims") else "option", ast.Call(node.func, node.args, rest)
 
 
 def _name(node: ast.Call) -> str:

@@ -120,9 +120,9 @@ def score(
     >>> def weak():  # at 0, any multiple of the derivative is right
     ...     assert grad(cube)(0.0).item() == 0
     >>> def strong():
-    ...     assert abs(grad(cube)(2.0).item() - 12) < 1e-6
+    ...     assert grad(lambda x: 5 * cube(x))(2.0).item() == 60
     >>> [len(score(cube, tests=tests).survivors) for tests in ([weak], [weak, strong])]
-    [7, 0]
+    [8, 0]
     """
     entries = [table.get(operation, operation) for operation in operations]
     for entry in entries:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from tinygrad_np.testing.strategies._hypothesis import st
 from tinygrad_np.testing.strategies.domains import Array
 
-__all__ = ["LAYOUTS", "laid_out", "layouts"]
+__all__ = ["LAYOUTS", "backwards", "laid_out", "layouts"]
+
+
+def backwards(array: Array) -> Array:
+    """Return a view with the last element first along each axis; :func:`numpy.flip` makes a scalar of a 0-d array."""
+    index: Any = (..., *(slice(None, None, -1),) * array.ndim)
+    return np.asarray(array[index])
 
 
 def _compact(array: Array) -> Array:
@@ -25,7 +32,7 @@ def _transposed(array: Array) -> Array:  # neither C nor Fortran, from three axe
 
 
 def _reversed(array: Array) -> Array:
-    return np.flip(np.flip(array).copy())
+    return backwards(backwards(array).copy())
 
 
 def _strided(array: Array) -> Array:  # what lies between must not be read, nor written

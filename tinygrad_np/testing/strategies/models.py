@@ -20,7 +20,7 @@ __all__ = ["labels", "logits", "logits_and_labels", "mlps", "positive_definite"]
 SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "gelu")
 BATCHES = shapes(max_dims=1)
 CLASSES = st.integers(2, 4)
-BELOW, DIAGONAL = reals(-1, 1), reals(0.5, 2)  # of the factor of a positive definite matrix
+BETWEEN, DIAGONAL, WEIGHTS, SHARES = reals(-1, 1), reals(0.5, 2), reals(-1.5, 1.5), reals(0.125, 2)
 Kind = Literal["index", "one_hot", "distribution"]
 #: Of eight logits, seven are ordinary and one is far out, where exp overflows or a probability rounds to 0 or 1.
 ORDINARY = [0, 1, -1, 2, -2, 0.5, -0.5, 1.5, -1.5, 3, -3, 4, -4, 0.25, -0.25, 0.75, -0.75, 2.5, -2.5, 3.5, -3.5]
@@ -122,7 +122,7 @@ def logits_and_labels(
 def _labels(draw: st.DrawFn, batch: Shape, n: int, kind: Kind | st.SearchStrategy[Kind], dtype: DTypeLike) -> Array:
     chosen = draw(kind) if isinstance(kind, st.SearchStrategy) else kind
     if chosen == "distribution":
-        weights = reals(0.125, 2.0)(draw, (*batch, n))
+        weights = SHARES(draw, (*batch, n))
         return np.asarray(weights / weights.sum(-1, keepdims=True)).astype(dtype)
     indices = integers(0, n - 1)(draw, batch)
     return np.eye(n, dtype=dtype)[indices] if chosen == "one_hot" else indices
@@ -163,9 +163,9 @@ def positive_definite(
     """
     k = draw(st.integers(1, 3) if n is None else n)
     shape, numbers = (*draw(batch), k, k), np.dtype(drawn(draw, dtype))
-    lower: Array = np.tril(BELOW(draw, shape), -1) + DIAGONAL(draw, (*shape[:-1], 1)) * np.eye(k)
+    lower: Array = np.tril(BETWEEN(draw, shape), -1) + DIAGONAL(draw, (*shape[:-1], 1)) * np.eye(k)
     if numbers.kind == "c":
-        lower = lower + 1j * np.tril(BELOW(draw, shape), -1)
+        lower = lower + 1j * np.tril(BETWEEN(draw, shape), -1)
     product = lower @ np.conj(lower).swapaxes(-1, -2)
     product = (product + np.conj(product).swapaxes(-1, -2)) / 2  # equal on both sides to the last bit
     where = drawn(draw, layouts() if layout is None else layout)
@@ -216,8 +216,8 @@ def mlps(
     x = draw(arrays((draw(st.integers(1, 3)), sizes[0]), dtype=dtype, layout="C"))
     hidden = x
     for i, layer in enumerate(model.layers):
-        weight = reals(-1.5, 1.5)(draw, (sizes[i], sizes[i + 1])).astype(dtype)
-        bias = reals(-1, 1)(draw, (sizes[i + 1],)).astype(dtype)
+        weight = WEIGHTS(draw, (sizes[i], sizes[i + 1])).astype(dtype)
+        bias = BETWEEN(draw, (sizes[i + 1],)).astype(dtype)
         sums = hidden @ weight
         if i < len(names) and names[i].endswith("relu"):
             bias = np.array([_between(draw, column, margin) for column in sums.T], dtype)
@@ -228,6 +228,7 @@ def mlps(
 
 def _between(draw: st.DrawFn, sums: Array, margin: float) -> float:
     """A bias that leaves none of the sums near 0; the simplest leaves all of them above."""
-    levels = np.sort(np.concatenate([sums.astype(np.float64), [sums.min() - 1.0, sums.max() + 1.0]]))
+    room = max(1.0, 2 * margin)
+    levels = np.sort(np.concatenate([sums.astype(np.float64), [sums.min() - room, sums.max() + room]]))
     wide = np.diff(levels) >= 2 * margin
     return -float(draw(st.sampled_from(((levels[1:] + levels[:-1]) / 2)[wide].tolist())))

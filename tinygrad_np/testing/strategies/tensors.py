@@ -14,7 +14,7 @@ from tinygrad_np.tensor import Tensor
 from tinygrad_np.testing.strategies import domains
 from tinygrad_np.testing.strategies._hypothesis import currently_in_test_context, hnp, note, st
 from tinygrad_np.testing.strategies.domains import Array, Domain, Shape
-from tinygrad_np.testing.strategies.layouts import laid_out, layouts
+from tinygrad_np.testing.strategies.layouts import backwards, laid_out, layouts
 
 __all__ = [
     "aliased_tensors", "arrays", "away_from", "broadcastable_tensors", "drawn", "dtypes", "shapes", "tell", "tensor_of",
@@ -233,7 +233,7 @@ def aliased_tensors(draw: st.DrawFn, /, count: int = 2, **how: Any) -> tuple[Ten
     kinds = {
         "same": lambda: first,
         "alike": lambda: tensor_of(array[...], first.requires_grad),
-        "view": lambda: tensor_of(np.flip(array), first.requires_grad),
+        "view": lambda: tensor_of(backwards(array), first.requires_grad),
     }
     return (first, *(kinds[draw(st.sampled_from(list(kinds)))]() for _ in range(count - 1)))
 
