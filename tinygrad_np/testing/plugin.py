@@ -13,13 +13,15 @@ reproduces it when it is pasted into a Python prompt.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from math import isinf
 from time import perf_counter
 from typing import Any
 
 import pytest
+
+from tinygrad_np.testing.gradients import check_gradients
+from tinygrad_np.testing.settings import listener, settings
 
 __all__ = ["pytest_addoption", "pytest_configure", "pytest_pyfunc_call", "pytest_runtest_call"]
 
@@ -50,24 +52,19 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     level = config.getoption("--gradcheck")
     if level is not None and config.pluginmanager.hasplugin("hypothesispytest"):
-        from hypothesis import settings
+        from hypothesis import settings as profiles
 
         name = f"gradcheck-{level}"
-        settings.register_profile(name, settings(), max_examples=LEVELS[level][1])
+        profiles.register_profile(name, profiles(), max_examples=LEVELS[level][1])
         if config.getoption("--hypothesis-profile", None) is None:
-            settings.load_profile(name)
+            profiles.load_profile(name)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Set the options of the checks in this test, and take down what they find."""
-    testing = sys.modules.get("tinygrad_np.testing.settings")
     level = item.config.getoption("--gradcheck")
     mark = item.get_closest_marker("gradcheck")
-    if testing is None and mark is None:
-        return (yield)  # nothing to check: tinygrad_np is not imported for it
-    from tinygrad_np.testing.settings import listener, settings
-
     options = {} if level is None else {"mode": LEVELS[level][0]}
     options |= dict(mark.kwargs) if mark else {}
     found: list[dict[str, Any]] = []
@@ -93,8 +90,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Check what a marked test returns."""
     if pyfuncitem.get_closest_marker("gradcheck") is None:
         return None
-    from tinygrad_np.testing import check_gradients
-
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     returned = pyfuncitem.obj(**arguments)
     if returned is not None:
