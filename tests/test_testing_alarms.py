@@ -23,7 +23,7 @@ def test_no_alarm_at_operations(case, data, seed):
     arrays, options = data.draw(case.examples())
     wrt = case.differentiable(arrays)
     small = sum(arrays[i].size for i in wrt) <= 20
-    mode = data.draw(st.sampled_from(["fast", "full"])) if small else "fast"
+    mode = data.draw(st.sampled_from(["fast", "fast", "fast", "full"])) if small else "fast"
     assert check_gradients(lambda *a: case.op(*a, **options), *arrays, wrt=wrt, mode=mode, rng=seed).passed
 
 

@@ -117,6 +117,18 @@ def test_rounding_is_no_error():
     assert check_gradients(lambda x: (x + 1e9) - 1e9, X).passed
 
 
+@pytest.mark.parametrize("gap", [1e-6, 1e-9, 1e-10, 1e-11])
+def test_an_ill_conditioned_gradient_is_not_wrong(gap):
+    """This is the identity, by way of singular vectors of which two are hardly determined, and the gradient by them."""
+    q, p = (np.linalg.qr(RNG.normal(size=(3, 3)))[0] for _ in range(2))
+
+    def identity(a):
+        u, s, vt = np.linalg.svd(a)
+        return u * s @ vt
+
+    assert check_gradients(identity, q * [1, 1 + gap, 2] @ p).passed
+
+
 # --- what it says ---------------------------------------------------------------------------------------------------
 def test_the_text():
     report = caught((lambda weights, x: weights @ x, lambda g, weights, x: (np.outer(g, x) / 2, weights.T @ g)),
