@@ -21,6 +21,10 @@ ROWS = [case for case in CASES if not case.flat and case.name != "det_of_rank_1"
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_no_alarm_at_operations(case, data, seed):
     arrays, options = data.draw(case.examples())
+    try:
+        case.reference(*arrays, **options)
+    except (TypeError, ValueError, IndexError):
+        return  # NumPy does not do it, either
     wrt = case.differentiable(arrays)
     small = sum(arrays[i].size for i in wrt) <= 20
     mode = data.draw(st.sampled_from(["fast", "fast", "fast", "full"])) if small else "fast"

@@ -11,9 +11,12 @@ from tinygrad_np.testing.calls import Call, as_input
 from tinygrad_np.testing.check import Check
 from tinygrad_np.testing.functions import differentiable, one_each, takes, with_gradient
 from tinygrad_np.testing.report import Report, reproduction
+from tinygrad_np.testing.settings import defaults, told
 from tinygrad_np.tree import tree_map
 
 __all__ = ["check_gradients"]
+
+DEFAULTS = {"mode": "fast", "order": None, "at_kinks": "move", "rng": 0}
 
 
 def check_gradients(
@@ -22,11 +25,11 @@ def check_gradients(
     formula: Any = None,
     reference: Any = None,
     order: Literal[1, 2] | None = None,
-    mode: Literal["fast", "full"] = "fast",
+    mode: Literal["fast", "full"] | None = None,
     wrt: Any = None,
     parameters: Any = None,
-    at_kinks: Literal["move", "reject", "interval"] = "move",
-    rng: Any = 0,
+    at_kinks: Literal["move", "reject", "interval"] | None = None,
+    rng: Any = None,
     name: str | None = None,
 ) -> Report:
     """Test a gradient at one point: by finite differences, a formula, and another implementation.
@@ -48,8 +51,8 @@ def check_gradients(
         The highest derivative to test; 1 in fast mode, 2 in full mode, unless you say otherwise. The second derivative
         is tested of functions of Tensors only.
     mode : {"fast", "full"}
-        ``"fast"`` looks along one random direction, at the price of a few gradients; ``"full"`` at each derivative of
-        each result by each input, and at all else that a gradient has to be besides right: linear in the
+        ``"fast"``, the default, looks along one random direction, at the price of a few gradients; ``"full"`` at each
+        derivative of each result by each input, and at all else that a gradient has to be besides right: linear in the
         cotangent, additive, the same in forward mode and in single precision.
     wrt : int, str, or a sequence of them, optional
         Which inputs to differentiate by, by position or name.
@@ -57,10 +60,10 @@ def check_gradients(
         Tensors that ``f`` uses without being given them: tested, too. A Module as ``f`` brings its own.
     at_kinks : {"move", "reject", "interval"}
         What to do at a point where the function has no derivative. There, a gradient has to lie between the derivatives
-        around. ``"interval"`` tests that; ``"move"`` tests it, and the gradient at a point nearby; ``"reject"``
-        raises :class:`KinkError`.
+        around. ``"interval"`` tests that; ``"move"``, the default, tests it, and the gradient at a point nearby;
+        ``"reject"`` raises :class:`KinkError`.
     rng : Generator or int
-        Draws the direction and the cotangents.
+        Draws the direction and the cotangents; 0 by default, the same in each run.
     name : str, optional
         What to call the function.
 
@@ -98,6 +101,9 @@ def check_gradients(
     ...
     tinygrad_np.testing.report.GradientError: cube, first derivative: argument 0 'x' is wrong at [1]: ...
     """
+    given_options = {"mode": mode, "order": order, "at_kinks": at_kinks, "rng": rng}
+    options = {**DEFAULTS, **defaults()} | {key: value for key, value in given_options.items() if value is not None}
+    mode, order, at_kinks, rng = (options[key] for key in given_options)
     if mode not in ("fast", "full") or at_kinks not in ("move", "reject", "interval"):
         raise ValueError(
             f"mode is 'fast' or 'full', at_kinks is 'move', 'reject' or 'interval'; not {mode!r}, {at_kinks!r}"
@@ -121,7 +127,7 @@ def check_gradients(
     if reference is not None:
         other = differentiable(reference)
         check.others[f"the reference {other.name!r}"] = Call(other, given, wrt)
-    return check.run(mode == "full", order or (2 if mode == "full" else 1))
+    return told(lambda: check.run(mode == "full", order or (2 if mode == "full" else 1)))
 
 
 def _formula(call: Call, formula: Any) -> Call:

@@ -13,6 +13,7 @@ from tinygrad_np.testing.calls import Call, as_input, double
 from tinygrad_np.testing.check import Check
 from tinygrad_np.testing.functions import engine, is_differentiable
 from tinygrad_np.testing.report import Mistake, Report, reproduction
+from tinygrad_np.testing.settings import told
 from tinygrad_np.tree import flatten, tree_map
 
 __all__ = ["check_primitive"]
@@ -71,7 +72,7 @@ def check_primitive(
     check = Check(call, name, np.random.default_rng(rng), at_kinks)
     check.report.again = partial(reproduction, name, given, {**options, "rng": rng}, "check_primitive")
     _check_value(check, operation)
-    return check.run(full=True, order=order)
+    return told(lambda: check.run(full=True, order=order))
 
 
 def _check_value(check: Check, operation: Callable[..., Any]) -> None:
