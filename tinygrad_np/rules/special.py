@@ -255,7 +255,7 @@ def _exp_of_square(x: Any, *, scale: float) -> Any:
     return np.exp(scale * x * x)
 
 
-@primitive(x=lambda g, x, out: -product(product(g, out), x + out))
+@primitive(x=lambda g, x, out: -product(g * out, x + out))
 def _inverse_mills_ratio(x: Any) -> Any:
     """``phi(x) / Phi(x)`` of the normal distribution: neither underflows nor cancels in the tails."""
     return math.sqrt(2 / math.pi) / sc.erfcx(x * -(0.5**0.5))
