@@ -108,6 +108,13 @@ def test_std_of_a_constant_has_no_gradient_though_its_mean_is_rounded(value: flo
     np.testing.assert_allclose(found, 0, atol=1e-12)
 
 
+def test_many_equal_elements_are_sorted_in_their_order() -> None:
+    """More than a dozen: below, any sort is stable."""
+    x, weights = np.arange(300.0) % 3, np.arange(300.0)
+    (found,) = gradients(lambda x: np.sort(x) * weights, x)
+    np.testing.assert_array_equal(found, weights.reshape(3, 100).T.ravel())
+
+
 # --- decompositions -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("left", "right"), [(1, 0), (0, 1), (1, 1), (-1, 1), (1, -1)])
 def test_coinciding_singular_values_and_either_kind_of_vectors_are_an_error(left: int, right: int) -> None:
@@ -219,3 +226,38 @@ def test_a_zero_cotangent_stays_zero_through_the_pole_of_a_special_function(name
         np.sum(first).backward()
     assert first.detach().numpy()[0] == 0
     assert name in POLES_OF_THE_FIRST_DERIVATIVE or x.grad.numpy()[0] == 0
+
+
+def test_derivatives_where_a_formula_is_zero_over_zero() -> None:
+    """``sinh(x) / x`` is ``1 + x**2 / 6 + ...`` at 0; ``log(z) / (1 - z)`` is ``-1 + (z - 1) / 2 - ...`` at 1."""
+    sc = special_functions()
+    first = grad(lambda x: sc.shichi(x)[0])
+    second = grad(first)
+    with np.errstate(divide="ignore"):  # of the other result
+        assert [first(0.0).item(), second(0.0).item(), grad(second)(0.0).item()] == [1, 0, pytest.approx(1 / 3)]
+    first = grad(sc.spence)
+    second = grad(first)
+    assert [first(1.0).item(), second(1.0).item(), grad(second)(1.0).item()] == [-1, 0.5, pytest.approx(-2 / 3)]
+    around = 1 + np.array([-0.501, -0.499, -1e-9, 1e-9, 0.499, 0.501])
+    (found,) = gradients(sc.spence, around)
+    np.testing.assert_allclose(found, -np.log1p(around - 1) / (around - 1), 1e-14)
+
+
+def test_a_zero_cotangent_stays_zero_where_an_exponential_overflows() -> None:
+    sc = special_functions()
+    with np.errstate(over="ignore"):
+        (found,) = gradients(lambda x: np.where(x > 700, 0, sc.expi(x)), [1000.0, 1.0])
+        (complexes,) = gradients(lambda z: np.where(np.real(z) < -700, 0, sc.exp1(z)).real, [-1000 + 1j, 1 + 1j])
+    assert found[0] == complexes[0] == 0
+    assert found[1] == pytest.approx(np.e)
+
+
+@pytest.mark.parametrize(("density", "at"), [("_gamma_density", [2.0, 0.0]), ("_beta_density", [2.0, 2.0, 0.0]),
+                                             ("_beta_density", [2.0, 2.0, 1.0])])  # fmt: skip
+def test_a_zero_cotangent_of_a_density_stays_zero_at_the_end_of_its_range(density: str, at: Sequence[float]) -> None:
+    special_functions()
+    from tinygrad_np.rules import special as rules
+
+    with np.errstate(all="ignore"):
+        _, pulled = vjp(getattr(rules, density), *map(Tensor, at))
+        assert [d.item() for d in pulled(0.0)] == [0] * len(at)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,7 @@ def unknown(function: str, argument: str) -> Callable[[Any], Any]:
 
 def _paired(g: Any, slopes: Any) -> Any:
     """The cotangents of several results, each times the slope of its result; ``None`` stands for zeros."""
-    shares = [product(g_i, slope) for g_i, slope in zip(g, slopes, strict=True) if g_i is not None]
-    return shares[0] if len(shares) == 1 else np.add(shares[0], _paired(g[1:], slopes[1:]))
+    return reduce(np.add, [product(g_i, slope) for g_i, slope in zip(g, slopes, strict=True) if g_i is not None])
 
 
 # fmt: off
@@ -235,12 +235,10 @@ define(sc.exp1,         z=lambda g, z: -product(quotient(g, z), np.exp(-z)), kin
 define(sc.expn,         n=None,
                         x=lambda g, n, x: -product(g, _expn_below(n, x)),
                         kink=to_zero)
-define(sc.sici,         x=lambda g, x: _paired(g, (np.sinc(x * (1 / math.pi)), quotient(np.cos(x), x))), kink=to_cut)
-define(sc.shichi,       x=lambda g, x: _paired(g, (quotient(np.sinh(x), x), quotient(np.cosh(x), x))), kink=to_cut)
+define(sc.sici,         x=lambda g, x: _paired(g, (np.sinc(x * (1 / math.pi)), np.cos(x) / x)), kink=to_cut)
+define(sc.shichi,       x=lambda g, x: _paired(g, (_sinhc(x), np.cosh(x) / x)), kink=to_cut)
 define(sc.fresnel,      z=lambda g, z: _paired(g, (np.sin((math.pi / 2) * z * z), np.cos((math.pi / 2) * z * z))))
-define(sc.spence,       z=lambda g, z: product(
-                            g, np.where(z == 1, -1, quotient(np.log(z), np.where(z == 1, 2, 1 - z)))),
-                        kink=lambda z: to_cut(z))
+define(sc.spence,       z=lambda g, z: product(g, _slope_of_spence(z)), kink=lambda z: to_cut(z))
 define(sc.struve,       v=unknown("struve", "v"),
                         x=lambda g, v, x: g * 0.5 * (sc.struve(v - 1, x) - sc.struve(v + 1, x) + _struve_term(v, x)),
                         kink=lambda v, x: _of_order(v, x))
@@ -303,7 +301,7 @@ def _exp_of_square(x: Any, *, scale: float) -> Any:
     return np.exp(scale * x * x)
 
 
-@primitive(x=lambda g, x, out: -product(product(g, out), x + out))
+@primitive(x=lambda g, x, out: -product(g * out, x + out))
 def _inverse_mills_ratio(x: Any) -> Any:
     """``phi(x) / Phi(x)`` of the normal distribution: neither underflows nor cancels in the tails."""
     return math.sqrt(2 / math.pi) / sc.erfcx(x * -(0.5**0.5))
@@ -323,7 +321,19 @@ def _slope_of_boxcox(log_x: Any, lmbda: Any) -> Any:
 def _expn_below(n: Any, x: Any) -> Any:
     """``expn(n - 1, x)``, also at ``n = 0``."""
     first = np.exp(-x) * (1 + 1 / x) / x
-    return np.where(n > 0, sc.expn(np.maximum(n - 1, 0), x), first)
+    return np.where(n > 0, sc.expn(n - 1, x), first)
+
+
+def _sinhc(x: Any) -> Any:
+    """``sinh(x) / x``, a power series in ``x**2``: also at 0."""
+    return sc.hyp0f1(1.5, 0.25 * x * x)
+
+
+def _slope_of_spence(z: Any) -> Any:
+    """``log(z) / (1 - z)``, and near 1, where it is 0/0, as a power series."""
+    near = np.absolute(z - 1) < 0.5
+    series = -sc.hyp2f1(1, 1, 2, np.where(near, 1 - z, 0))
+    return np.where(near, series, quotient(np.log(z), np.where(near, 2, 1 - z)))
 
 
 def _struve_term(v: Any, x: Any) -> Any:

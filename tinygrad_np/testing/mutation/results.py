@@ -34,15 +34,27 @@ class Results:
         self.saved = time.monotonic()
 
     def traces(self, found: Sequence[Subject], tests: Sequence[Test]) -> dict[str, Trace]:
-        """What is known about these tests; nothing, if a function is not known that they could reach."""
+        """What is known about these tests.
+
+        A function that is new since then is taken to be reached by all tests that reach a function for the same
+        operations; if there is none, nothing is known.
+        """
         names = self.data["functions"]
-        if not {subject.name for subject in found} <= set(names):
+        kin = {
+            s.name: {old.name for old in found if old.name in names and old.concerns & s.concerns}
+            for s in found
+            if s.name not in names
+        }
+        if not all(kin.values()):
             return {}
-        return {
+        traces = {
             test.name: Trace(**record | {"reached": [names[i] for i in record["reached"]]})
             for test in tests
             if (record := self.data["tests"].get(test.name)) and record["version"] == test.version
         }
+        for trace in traces.values():
+            trace.reached += [name for name, others in kin.items() if not others.isdisjoint(trace.reached)]
+        return traces
 
     def keep_traces(self, found: Sequence[Subject], traces: dict[str, Trace]) -> None:
         """Put them in the place of all earlier ones of these tests."""

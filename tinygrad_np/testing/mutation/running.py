@@ -85,12 +85,13 @@ def trace(subjects: Sequence[Subject], tests: Sequence[Test]) -> Iterator[tuple[
 
 
 def run(
-    mutants: Iterable[Mutant], tests: Sequence[Test], traces: dict[str, Trace], jobs: int = 1, patience: float = 20
-) -> Iterator[Outcome]:
-    """Yield the outcome of each mutant, as they come."""
+    mutants: Iterable[Mutant], tests: Sequence[Test], traces: dict[str, Trace], jobs: int = 1, patience: float = 20,
+    new: frozenset[str] = frozenset(),
+) -> Iterator[Outcome]:  # fmt: skip
+    """Yield the outcome of each mutant, as they come; the ``new`` tests are tried before others."""
     if not hasattr(os, "fork"):
         raise NotImplementedError("mutants run in forks of this process, and this system has no os.fork")
-    order = _Order(tests, traces)
+    order = _Order(tests, traces, new)
     waiting, running = iter(mutants), dict[int, _Child]()
     gc.collect()
     gc.freeze()  # forks share these pages as long as nobody writes to them
@@ -119,8 +120,8 @@ def run(
 class _Order:
     """Which tests to run against the mutants of a function, the most promising first."""
 
-    def __init__(self, tests: Sequence[Test], traces: dict[str, Trace]) -> None:
-        self.traces = traces
+    def __init__(self, tests: Sequence[Test], traces: dict[str, Trace], new: frozenset[str]) -> None:
+        self.traces, self.new = traces, new
         self.reaching: dict[str, list[Test]] = {}
         self.killed: dict[str, Counter[str]] = {}
         for test in tests:
@@ -131,11 +132,12 @@ class _Order:
     def of(self, subject: Subject) -> list[Test]:
         killed = self.killed.setdefault(subject.name, Counter())
 
-        def key(test: Test) -> tuple[int, bool, bool, int, float]:
+        def key(test: Test) -> tuple[int, bool, bool, bool, int, float]:
             trace, words = self.traces[test.name], subject.concerns
             named = any(test.name.endswith(f"[{word}]") for word in words)
             like = any(word.strip("_") in test.name for word in words if len(word) > 2)
-            return -killed[test.name], not named, not like, len(trace.reached), trace.seconds
+            known = test.name not in self.new
+            return -killed[test.name], known, not named, not like, len(trace.reached), trace.seconds
 
         return sorted(self.reaching.get(subject.name, []), key=key)
 

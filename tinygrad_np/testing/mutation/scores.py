@@ -144,11 +144,12 @@ def measure(
     results = Results() if results is None else results
     traces = results.traces(found, tests)
     missing = [test for test in tests if test.name not in traces]
-    for k, (name, new) in enumerate(trace(found, missing)):
-        progress(f"{k + 1}/{len(missing)} without mutants: {name} ({new.seconds:.1f} s)")
-        traces[name] = new
+    for k, (name, what) in enumerate(trace(found, missing)):
+        progress(f"{k + 1}/{len(missing)} without mutants: {name} ({what.seconds:.1f} s)")
+        traces[name] = what
         if k % 100 == 0 or k + 1 == len(missing):
             results.keep_traces(found, traces)
+    new = frozenset(test.name for test in missing)
     reached = {name for t in traces.values() if t.failed is None for name in t.reached}
     broken = [subject for subject in found if only(subject)]
     mutants = [mutant for subject in broken for mutant in mutants_of(subject)]
@@ -167,7 +168,7 @@ def measure(
             score.outcomes.append(known)
         elif mutant.subject.name in reached:
             waiting.append(mutant)
-    for k, outcome in enumerate(run(waiting, tests, traces, jobs, patience)):
+    for k, outcome in enumerate(run(waiting, tests, traces, jobs, patience, new)):
         score.outcomes.append(outcome)
         results.keep_outcome(outcome)
         by = outcome.killer or "SURVIVED"
