@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Program", "Value"]
+__all__ = ["Program", "Value", "written"]
 
 
 @dataclass(eq=False, slots=True)
@@ -34,6 +34,15 @@ class Value:
         What the user calls it (``"layers.0.weight"``), or ``""``.
     array : ndarray or None
         The array of a constant.
+    weak : bool
+        It is no array but a Python number (a learning rate, a count of steps), and weak as those are: it takes the dtype
+        of what it meets. Its function is one of :mod:`operator` (``operator.pow``), its shape ``()``.
+
+    Notes
+    -----
+    All is functional. What was written in place is a call of :func:`written`; ``out=`` occurs only beside ``where=``,
+    and is the array that shows where the mask is false. A call with several results has dtype ``object``; they are read
+    from it by ``operator.getitem``.
     """
 
     function: Callable[..., Any] | None
@@ -43,6 +52,7 @@ class Value:
     dtype: np.dtype[Any]
     name: str = ""
     array: np.ndarray[Any, Any] | None = None
+    weak: bool = False
 
 
 @dataclass(slots=True)
@@ -68,3 +78,19 @@ class Program:
     steps: list[Value]
     results: list[Value]
     updates: dict[Value, Value] = field(default_factory=dict)
+
+
+def written(function: Callable[..., Any], array: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return a copy of ``array`` that ``function`` has written to.
+
+    Examples
+    --------
+    >>> import operator
+    >>> written(operator.setitem, np.zeros(3), 1, 5.0)
+    array([0., 5., 0.])
+    >>> written(np.add.at, np.zeros(3), [1, 1], 5.0)
+    array([ 0., 10.,  0.])
+    """
+    copied = array.copy(order="K")
+    function(copied, *args, **kwargs)
+    return copied
