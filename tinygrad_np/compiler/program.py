@@ -25,7 +25,8 @@ class Value:
         ``np.add``, ``np.add.reduce``, ``np.matmul``, ``np.reshape``, ``operator.getitem``, ``np.ndarray.astype`` ...
         ``None`` for what nothing computes: an input, a state, a constant.
     args : tuple
-        Its positional arguments: Values, Python scalars, static things (shapes, axes, slices), tuples and lists of these.
+        Its positional arguments: Values, Python scalars, static things (shapes, axes, slices), tuples and lists of
+        these.
     kwargs : dict
         Its keyword arguments, likewise.
     shape, dtype
@@ -35,8 +36,8 @@ class Value:
     array : ndarray or None
         The array of a constant.
     weak : bool
-        It is no array but a Python number (a learning rate, a count of steps), and weak as those are: it takes the dtype
-        of what it meets. Its function is one of :mod:`operator` (``operator.pow``), its shape ``()``.
+        It is no array but a Python number (a learning rate, a count of steps), and weak as those are: it takes the
+        dtype of what it meets. Its function is one of :mod:`operator` (``operator.pow``), its shape ``()``.
 
     Notes
     -----
