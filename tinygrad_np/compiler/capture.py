@@ -22,7 +22,7 @@ from tinygrad_np.compiler.traced import Traced, bare
 from tinygrad_np.graph import Node
 from tinygrad_np.record import wrap
 from tinygrad_np.tensor import Tensor
-from tinygrad_np.tree import flatten
+from tinygrad_np.tree import flatten, tree_map
 
 __all__ = ["Captured", "Source", "capture"]
 
@@ -76,6 +76,8 @@ class Captured:
     ----------
     program : Program
         Its results are those of the function, then the gradients that it leaves.
+    conditions : Program
+        What Python has looked at: its results are the values of ``checks``.
     checks : list of Check
     lines : dict of Value to str
         Where constants came in.
@@ -88,8 +90,8 @@ class Captured:
     draws : list of Draw
     outputs : list of Output
         The leaves of what the function returns.
-    rebuild : callable
-        Puts leaves into the structure of what it returns.
+    rebuild : callable or None
+        Puts leaves into the structure of what it returns; ``None`` if that is a single leaf.
     changed : list of str
         What the function changed that a program cannot repeat.
     numbers : set of (int, key)
@@ -97,6 +99,7 @@ class Captured:
     """
 
     program: Program
+    conditions: Program
     checks: list[Check]
     lines: dict[Value, str]
     surroundings: Surroundings
@@ -105,7 +108,7 @@ class Captured:
     sources: list[Source]
     draws: list[Draw]
     outputs: list[Output]
-    rebuild: Callable[[list[Any]], Any]
+    rebuild: Callable[[list[Any]], Any] | None
     changed: list[str] = field(default_factory=list)
     numbers: Followed = field(default_factory=set)
 
@@ -114,6 +117,7 @@ def capture(
     function: Callable[..., Any],
     arguments: dict[str, Any],
     positional: list[str],
+    surroundings: Surroundings,
     followed: Followed,
     accept: Callable[[Captured], None],
 ) -> Any:
@@ -125,8 +129,10 @@ def capture(
     arguments : dict
         By name; those in ``positional`` are passed by position.
     positional : list of str
+    surroundings : Surroundings
+        Of the function, and the arguments.
     followed : set of (int, key)
-        Numbers that may be others in the next call. For arguments, the container is 0.
+        Numbers that may be others in the next call: ``id`` of the container, and key.
     accept : callable
         Gets to see what was captured; if it raises, the call is undone.
 
@@ -135,9 +141,7 @@ def capture(
     object
         What the function returns.
     """
-    surroundings = Surroundings([(Place({}, ""), function, ""), (Place({}, ""), arguments, "")])
-    followed = {(i or id(arguments), key) for i, key in followed} | surroundings.steps_and_rates
-    stage = _Stage(surroundings, followed)
+    stage = _Stage(surroundings, followed | surroundings.steps_and_rates)
     token = current.set(stage.recording)
     try:
         stage.set_up()
@@ -152,7 +156,8 @@ def capture(
     finally:
         current.reset(token)
     stage.leave(captured)
-    return captured.rebuild([output.made(stage.now) for output in captured.outputs])
+    leaves = [output.made(stage.now) for output in captured.outputs]
+    return captured.rebuild(leaves) if captured.rebuild else leaves[0]
 
 
 class _Stage:
@@ -199,8 +204,9 @@ class _Stage:
                 known[1].places.append(leaf.place)
             return known[0]
         if isinstance(thing, Tensor):
-            stand_in, source = thing, self._tensor(leaf)
-        elif isinstance(thing, np.ndarray):
+            self._tensor(leaf)
+            return thing
+        if isinstance(thing, np.ndarray):
             value = _input(thing, leaf.name)
             stand_in, source = Traced(thing, value, borrowed=True), Source("array", thing, [leaf.place], value, value)
         elif isinstance(thing, np.random.Generator):
@@ -218,7 +224,7 @@ class _Stage:
             self.sources.append(source)
         return stand_in
 
-    def _tensor(self, leaf: Leaf) -> Source:
+    def _tensor(self, leaf: Leaf) -> None:
         tensor: Tensor = leaf.thing
         array, node, name = tensor._data, tensor._node, leaf.name or tensor.name or ""
         if not tensor.is_leaf and tensor.requires_grad:
@@ -227,36 +233,46 @@ class _Stage:
                 f"the graph outside: pass it detached, or compile all of the computation"
             )
         value = _input(array, name)
+        source = Source("tensor", tensor, [leaf.place], value, value)
+        self.sources.append(source)
+        self._known[id(tensor)] = tensor, source
         grad = None if node is None else node.grad
         self._tensors.append((tensor, array, node, grad))
         tensor._data = Traced(array, value, borrowed=True)
         if node is not None and node.requires_grad:
-            found = None
+            before = None
             if grad is not None:
-                found = _input(bare_grad := np.asarray(getattr(grad, "_data", grad)), f"{name}.grad")
-                node.grad = wrap(Traced(bare_grad, found, borrowed=True))
-            self.sources.append(Source("grad", tensor, [leaf.place], found))
-        return Source("tensor", tensor, [leaf.place], value, value)
+                bare_grad = np.asarray(getattr(grad, "_data", grad))
+                before = _input(bare_grad, f"{name}.grad")
+                node.grad = wrap(Traced(bare_grad, before, borrowed=True))
+            self.sources.append(Source("grad", tensor, source.places, before))
 
     # --- after ------------------------------------------------------------------------------------------------------
     def captured(self, result: Any, arguments: dict[str, Any], positional: list[str]) -> Captured:
         """See what has become of everything."""
         for source in self.sources:
             self._look_at(source)
-        leaves, rebuild = flatten(result)
+        leaves, _ = flatten(result)
+        alone = not isinstance(result, list | tuple | dict | None)
+        rebuild = None if alone else flatten(tree_map(lambda leaf: 0, result))[1]  # not to keep the result alive
         outputs = list(map(self._output, leaves))
         results = [output.value for output in outputs if output.value is not None]
         results += [s.after for s in self.sources if s.kind == "grad" and s.changes and s.after is not None]
         updates = {s.before: s.after for s in self.sources if s.kind != "grad" and s.changes if s.before and s.after}
-        wanted = [*results, *updates.values(), *(check.value for check in self.recording.checks)]
-        read = _needed(self.recording.steps, wanted)
+        checked = [check.value for check in self.recording.checks]
+        needed, looked_at = (
+            _needed(self.recording.steps, wanted) for wanted in ([*results, *updates.values()], checked)
+        )
+        read = needed | looked_at
         state = list(updates)
         state += [s.before for s in self.sources if s.kind == "tensor" and s.before in read and s.before not in updates]
         inputs = [s.before for s in self.sources if s.before in read and s.before not in state]
         inputs += [draw.value for draw in self.draws]
-        program = Program(inputs, state, [step for step in self.recording.steps if step in read], results, updates)
+        steps = self.recording.steps
+        program = Program(inputs, state, [step for step in steps if step in needed], results, updates)
+        conditions = Program(inputs, state, [step for step in steps if step in looked_at], checked)
         found = Captured(
-            program, self.recording.checks, self.recording.lines, self.surroundings, arguments, positional,
+            program, conditions, self.recording.checks, self.recording.lines, self.surroundings, arguments, positional,
             self.sources, self.draws, outputs, rebuild,
         )  # fmt: skip
         self._look_around(found)
