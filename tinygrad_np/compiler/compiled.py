@@ -35,7 +35,6 @@ class _Case:
         self.steps = fingerprint(captured)
         self.text = [text for text, _ in self.steps]
         self.expected = [check.expected for check in captured.checks]
-        self.conditions = Interpreted(captured.conditions)
         self.confirmed = False
         self._build, self._plan = build, None
 
@@ -43,7 +42,7 @@ class _Case:
     def plan(self) -> Any:
         """The program, ready to run."""
         if self._plan is None:
-            self._plan = self._build(self.program)
+            self._plan = self._build(self.signature.program)
         return self._plan
 
     def take_plan(self, other: _Case) -> None:
@@ -81,7 +80,7 @@ class Compiled:
         for case in self._cases:
             if case.confirmed:
                 with np.errstate(all="ignore"):  # what an operation did or did not warn of, it has said when captured
-                    result = case.signature.call(args, kwargs, case.plan, case.conditions)
+                    result = case.signature.call(args, kwargs, case.plan)
                 if result is not MISS:
                     return result
         return self._capture(args, kwargs)
