@@ -13,9 +13,9 @@ from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.schedule import Item
 from tinygrad_np.compiler.source import Source
 
-__all__ = ["Loop", "planned", "write"]
+__all__ = ["BLOCK", "Loop", "planned", "write"]
 
-_BLOCK = 1 << 17  # bytes of a block: several of them fit into the second-level cache
+BLOCK = 1 << 17  # bytes of a block: several of them fit into the second-level cache
 _WORTH_A_THREAD = 1 << 23  # elements times steps: less is done before the other thread is awake
 
 
@@ -39,14 +39,15 @@ class Loop:
     parts: dict[Value, Block] = field(default_factory=dict)
 
 
-def planned(item: Item, index: int, memory: Memory, threads: int) -> Loop:
+def planned(item: Item, index: int, memory: Memory, threads: int, block: int = BLOCK) -> Loop:
     """Decide on the blocks of an item, and allocate what it needs for its time."""
     assert item.space is not None
     n = math.prod(item.space)
     threads = threads if n * len(item.steps) >= _WORTH_A_THREAD else 1
-    length = _BLOCK // max(step.dtype.itemsize for step in item.steps)
+    length = block // max(step.dtype.itemsize for step in item.steps)
     count = max(-(-n // length), threads)
-    length = -(-n // (count * 64)) * 64  # blocks of one length, that begin at cache lines
+    length = -(-n // count)
+    length = -(-length // 64) * 64 if length > 64 else length  # blocks of one length, that begin at cache lines
     loop = Loop(item, n, length, threads)
 
     free: dict[int, list[Block]] = defaultdict(list)
@@ -54,7 +55,7 @@ def planned(item: Item, index: int, memory: Memory, threads: int) -> Loop:
     for i, step in enumerate(item.steps):
         if reducing_ufunc(step):
             loop.parts[step] = memory.temporary(-(-n // length) * step.dtype.itemsize, index)
-        dying = {arg for arg in operands(step) if arg in loop.slots and last[arg] == i}
+        dying = dict.fromkeys(arg for arg in operands(step) if arg in loop.slots and last[arg] == i)
         for arg in dying:
             free[arg.dtype.itemsize].append(loop.slots[arg])
         if step in memory.scratch:

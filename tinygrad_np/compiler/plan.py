@@ -39,9 +39,11 @@ class Plan:
         After the passes.
     """
 
-    def __init__(self, program: Program, source: str, given: dict[str, Any], memory: Memory) -> None:
+    def __init__(
+        self, program: Program, source: str, given: dict[str, Any], memory: Memory, options: tuple[int, int, int]
+    ) -> None:
         self.program, self.source, self.memory = program, source, memory.arena
-        self._text = None
+        self._options = options
         namespace = dict(given)
         exec(compile(source, "<tinygrad_np.compile>", "exec"), namespace)
         self._step, self._state = namespace["step"], namespace["STATE"]
@@ -74,7 +76,7 @@ class Plan:
         ValueError
             If the program calls functions that such a file has no access to.
         """
-        source, _ = _written(self.program, 1, full=True)
+        source, _ = _written(self.program, *self._options, full=True)
         if source.given:
             raise ValueError(
                 f"this program cannot be a file of its own: NumPy alone does not provide {', '.join(source.given)}"
@@ -87,7 +89,9 @@ class Plan:
         Path(path).write_text(f"{imports}{helpers}\n\n{source.code()}")
 
 
-def build(program: Program, backend: str = "numpy", *, threads: int = 2, large: int = LARGE) -> Plan:
+def build(
+    program: Program, backend: str = "numpy", *, threads: int = 2, large: int = LARGE, block: int = loops.BLOCK
+) -> Plan:
     """Optimize a program and compile it.
 
     Parameters
@@ -98,6 +102,8 @@ def build(program: Program, backend: str = "numpy", *, threads: int = 2, large: 
         How many go through a large loop.
     large : int
         From how many elements on arrays are gone through block by block.
+    block : int
+        Bytes of a block.
 
     Raises
     ------
@@ -107,17 +113,17 @@ def build(program: Program, backend: str = "numpy", *, threads: int = 2, large: 
     if backend != "numpy":
         raise ValueError(f"there is no backend {backend!r}; there is 'numpy'")
     program = optimized(program)
-    source, memory = _written(program, threads, large)
+    source, memory = _written(program, threads, large, block)
     imports = (
         "import numpy as np\n\nfrom tinygrad_np.compiler.runtime import Fresh, array, blocks, both, memory, scratch\n"
     )
-    return Plan(program, f"{imports}{source.code()}", source.given, memory)
+    return Plan(program, f"{imports}{source.code()}", source.given, memory, (threads, large, block))
 
 
-def _written(program: Program, threads: int, large: int = LARGE, full: bool = False) -> tuple[Source, Memory]:
+def _written(program: Program, threads: int, large: int, block: int, full: bool = False) -> tuple[Source, Memory]:
     items = scheduled(program, large)
     memory = placed(program, items)
-    planned = {item: loops.planned(item, i, memory, threads) for i, item in enumerate(items) if item.space is not None}
+    planned = {item: loops.planned(item, i, memory, threads, block) for i, item in enumerate(items) if item.space is not None}
     memory.pack()
     source = Source(program, memory, full)
     for item in items:
