@@ -1,0 +1,93 @@
+"""What generated code calls besides NumPy; ``save_source`` puts its text into the file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Fresh", "array", "blocks", "both", "memory", "scratch"]
+
+
+def memory(nbytes: int) -> Any:
+    """Bytes that begin at a cache line."""
+    raw = np.empty(nbytes + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + nbytes]
+
+
+def array(memory: Any, offset: int, shape: tuple[int, ...], dtype: str = "float32") -> Any:
+    """An array that lies somewhere in there."""
+    return np.ndarray(shape, dtype, memory, offset)
+
+
+def blocks(a: Any, length: int) -> list[Any]:
+    """An array as one row, cut into pieces."""
+    a = a.reshape(-1)
+    return [a[i : i + length] for i in range(0, len(a), length)]
+
+
+def scratch(a: Any, n: int, length: int) -> list[Any]:
+    """For each of the blocks of ``n`` elements the same piece of ``a``; one for each of the two threads, if it is long."""
+    sizes = [min(length, n - i) for i in range(0, n, length)]
+    middle = -(-len(sizes) // 2)
+    starts = [length if len(a) > length and i >= middle else 0 for i in range(len(sizes))]
+    return [a[start : start + size] for start, size in zip(starts, sizes, strict=True)]
+
+
+class Fresh:
+    """Makes arrays for results: the last one again, as soon as nobody else holds it."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: str = "float32") -> None:
+        self.shape, self.dtype = shape, dtype
+        self.last = np.empty(shape, dtype)
+        self.unheld = sys.getrefcount(self.last)
+
+    def __call__(self) -> Any:
+        """An array of unspecified content, for the caller to keep."""
+        if sys.getrefcount(self.last) != self.unheld:
+            self.last = np.empty(self.shape, self.dtype)
+        return self.last
+
+
+def both(loop: Callable[..., None], rows: list[Any], *arguments: Any) -> None:
+    """Run a loop over rows of blocks: the second half of it in another thread, while the first half runs in this one."""
+    middle = -(-len(rows) // 2)
+    done = _other_thread(loop, rows[middle:], *arguments)
+    try:
+        loop(rows[:middle], *arguments)
+    finally:
+        error = done.get()
+    if error is not None:
+        raise error
+
+
+_workers: dict[int, SimpleQueue[Any]] = {}
+
+
+def _other_thread(loop: Callable[..., None], rows: Iterable[Any], *arguments: Any) -> SimpleQueue[Any]:
+    """Hand work to the one other thread; what is returned gets its exception, or None."""
+    tasks = _workers.get(os.getpid())  # a forked process has none of its parent's threads
+    if tasks is None:
+        tasks = _workers[os.getpid()] = SimpleQueue()
+        threading.Thread(target=_work, args=(tasks,), daemon=True, name="tinygrad_np").start()
+    done: SimpleQueue[Any] = SimpleQueue()
+    tasks.put((loop, rows, arguments, done))
+    return done
+
+
+def _work(tasks: SimpleQueue[Any]) -> None:
+    while True:
+        loop, rows, arguments, done = tasks.get()
+        try:
+            loop(rows, *arguments)
+        except BaseException as error:  # it belongs to the thread that asked
+            done.put(error)
+        else:
+            done.put(None)
+        del loop, rows, arguments, done

@@ -1,0 +1,116 @@
+"""Which steps run together: elementwise steps on large arrays, block by block, so that nothing leaves the cache."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinygrad_np.compiler.kinds import is_elementwise, is_pure, is_view, reduced_axes, reducing_ufunc
+from tinygrad_np.compiler.program import Program, Value
+from tinygrad_np.compiler.rewriting import operands, size
+
+__all__ = ["LARGE", "Item", "scheduled"]
+
+LARGE = 1 << 16  # elements: smaller arrays stay in cache as they are, and a call costs more than it saves
+
+_SPLITTABLE = (np.add, np.multiply, np.maximum, np.minimum)
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One call, or a loop over blocks.
+
+    Attributes
+    ----------
+    steps : list of Value
+        In order.
+    space : tuple of int, or None
+        The shape of the arrays that are cut into blocks; None for a single call.
+    """
+
+    steps: list[Value]
+    space: tuple[int, ...] | None = None
+
+
+def scheduled(program: Program, large: int = LARGE) -> list[Item]:
+    """Order the steps, and group those that can go through the same loop.
+
+    A loop begins when nothing else can run, and takes up all that is ready then, or becomes ready by it. What is not
+    part of a loop keeps its order; so does what is not pure.
+    """
+    steps = program.steps
+    position = {step: i for i, step in enumerate(steps)}
+    readers: dict[Value, list[Value]] = defaultdict(list)
+    missing: Counter[Value] = Counter()
+    last: Value | None = None
+    for step in steps:
+        needed = {arg for arg in operands(step) if arg in position}
+        if not is_pure(step.function):
+            needed |= {last} if last else set()
+            last = step
+        for arg in needed:
+            readers[arg].append(step)
+        missing[step] = len(needed)
+
+    items: list[Item] = []
+    calls: list[int] = []
+    loops: dict[tuple[int, ...], list[int]] = defaultdict(list)
+
+    def ready(step: Value) -> None:
+        space = _space(step, large)
+        heapq.heappush(calls if space is None else loops[space], position[step])
+
+    def finish(step: Value) -> None:
+        for reader in readers[step]:
+            missing[reader] -= 1
+            if not missing[reader]:
+                ready(reader)
+
+    for step in steps:
+        if not missing[step]:
+            ready(step)
+    while calls or any(loops.values()):
+        if calls:
+            step = steps[heapq.heappop(calls)]
+            items.append(Item([step]))
+            finish(step)
+            continue
+        space = min((heap[0], space) for space, heap in loops.items() if heap)[1]
+        item, sums = Item([], space), []
+        while loops[space]:
+            step = steps[heapq.heappop(loops[space])]
+            item.steps.append(step)
+            if reducing_ufunc(step):
+                sums.append(step)  # it is known after the last block only
+            else:
+                finish(step)
+        for step in sums:
+            finish(step)
+        items.append(item)
+    return items
+
+
+def _space(step: Value, large: int) -> tuple[int, ...] | None:
+    """The shape over which a step can run in blocks."""
+    if is_elementwise(step) and size(step) >= large:
+        return step.shape if all(_can_be_cut(arg, step.shape) for arg in operands(step)) else None
+    if (ufunc := reducing_ufunc(step)) in _SPLITTABLE and ufunc is not None:
+        x = step.args[0]
+        whole = len(reduced_axes(step)) == len(x.shape) and step.shape == () and step.dtype == x.dtype
+        return x.shape if whole and size(x) >= large and _can_be_cut(x, x.shape) else None
+    return None
+
+
+def _can_be_cut(arg: Value, space: tuple[int, ...]) -> bool:
+    """Whether blocks of an operand go with blocks of the result, as if both were flat: no broadcasting, no axes moved."""
+    while is_view(arg) and arg.function is np.reshape:
+        arg = arg.args[0]
+    return size(arg) == 1 or ((arg.shape == space or size(arg) == size_of(space)) and not is_view(arg))
+
+
+def size_of(shape: tuple[int, ...]) -> int:
+    """Number of elements."""
+    return int(np.prod(shape))
