@@ -16,12 +16,17 @@ from tinygrad_np.batching import active_sizes
 from tinygrad_np.compiler.capture import Captured, Followed, capture
 from tinygrad_np.compiler.fingerprint import difference, fingerprint
 from tinygrad_np.compiler.interpret import Interpreted
+from tinygrad_np.compiler.lending import Lent
 from tinygrad_np.compiler.places import Place, Surroundings
+from tinygrad_np.compiler.plan import build
 from tinygrad_np.compiler.program import Program
 from tinygrad_np.compiler.recording import CaptureError, current
 from tinygrad_np.compiler.signature import MISS, Signature
 
 __all__ = ["Compiled"]
+
+#: What can run a program. The interpreter runs it call by call, as it was recorded.
+BACKENDS = ("numpy", "interpreter")
 
 #: How often a function may change something that a program cannot repeat, as it does when it sets something up.
 _PATIENCE = 3
@@ -68,6 +73,8 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], backend: str = "numpy", max_captures: int = 16) -> None:
         update_wrapper(self, function)
         self.function, self.backend, self.max_captures = function, backend, max_captures
+        if backend not in BACKENDS:
+            raise ValueError(f"compile: there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}")
         self._cases: list[_Case] = []
         self._latest: _Case | None = None
         self._followed: Followed = set()
@@ -164,7 +171,7 @@ class Compiled:
         return self.function(*args, **kwargs)
 
     def _build(self, program: Program) -> Any:
-        return Interpreted(program)
+        return Interpreted(program) if self.backend == "interpreter" else Lent(build(program, self.backend))
 
     # --- looking inside ---------------------------------------------------------------------------------------------
     def _case(self) -> _Case:
