@@ -278,6 +278,7 @@ class _Stage:
         found = list(dict.fromkeys(s.before for s in self.sources if s.before in read or s.before in updates))
         tensors = {s.before for s in self.sources if s.kind == "tensor"}
         state = [value for value in found if value in updates or value in tensors]
+        state.sort(key=lambda value: value.weak)  # numbers last
         inputs = [value for value in found if value not in state] + [draw.value for draw in self.draws]
         steps = self.recording.steps
         program = Program(inputs, state, [step for step in steps if step in needed], results, updates)

@@ -35,16 +35,14 @@ class Lent:
         self.plan, self.state = plan, plan.state
         self._memory = _owners(plan.state)
         self._free = _counts(self.state)  # when nobody else holds them
-        self._in_tensors = [n + 2 for n in self._free]  # the Tensor, and a variable of the code that calls
+        self._in_tensors = [n + 1 for n in self._free]  # the Tensor
         self._free_memory = _counts(self._memory)
 
     def __call__(self, inputs: list[Any], state: list[Array]) -> tuple[list[Array], list[Array]]:
         if state is self.state:
             expected = self._in_tensors
         else:  # some have been replaced; what is still ours is in this list, too
-            expected = [
-                n + 3 * (given is own) for n, given, own in zip(self._free, state, self.state, strict=True)
-            ]
+            expected = [n + 2 * (given is own) for n, given, own in zip(self._free, state, self.state, strict=True)]
         if _counts(self.state) != expected or _counts(self._memory) != self._free_memory:
             self._move_to(self.plan.again())
             state = list(state)

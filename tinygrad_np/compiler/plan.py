@@ -138,7 +138,9 @@ def build(
 def _written(program: Program, threads: int, large: int, block: int, full: bool = False) -> tuple[Source, Memory]:
     items = scheduled(program, large)
     memory = placed(program, items)
-    planned = {item: loops.planned(item, i, memory, threads, block) for i, item in enumerate(items) if item.space is not None}
+    planned = {
+        item: loops.planned(item, i, memory, threads, block) for i, item in enumerate(items) if item.space is not None
+    }
     memory.pack()
     source = Source(program, memory, full)
     for item in items:

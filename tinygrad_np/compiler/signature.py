@@ -56,7 +56,7 @@ class Signature:
             "MISS": MISS, "GAP": _GAP, "LAST": [],
         }  # fmt: skip
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
-        self._reads: dict[Source, str] = {}
+        self._reads: dict[Source, str] = {}  # the variable for what a call finds
         self._tensors: dict[int, str] = {}
         self._same: list[str] = []  # what is compared to ...
         self._things: list[Any] = []  # ... these, all at once
@@ -65,13 +65,16 @@ class Signature:
         test = unless("not all(map(is_, surroundings(), THINGS))")
         conditions = ["try:", *map(indented, [*structure, test, *entries, *arrays])]
         conditions += ["except (LookupError, AttributeError, ValueError):", "    return MISS"]
-        state = f"[{', '.join(self._read(value) for value in captured.program.state if not value.weak)}]"
+        known = [
+            "if LAST and all(map(is_, state, LAST)):",
+            "    state = LAST",
+            "else:",
+            *map(indented, forms or ["pass"]),
+        ]
         self.source = "\n".join([
             "def surroundings():", f"    return chain({', '.join([*self._same, 'GAP'])})", "", "",
-            "def matches(args, kwargs):", *map(indented, [*conditions, f"state = {state}", *forms, "return True"]), "", "",
-            "def call(args, kwargs, plan):", "    global LAST",
-            *map(indented, [*conditions, f"state = {state}", "if not all(map(is_, state, LAST)) or not LAST:"]),
-            *(f"        {line}" for line in forms), "    else:", "        state = LAST", *map(indented, self._run()), "",
+            "def matches(args, kwargs):", *map(indented, [*conditions, *forms, "return True"]), "", "",
+            "def call(args, kwargs, plan):", "    global LAST", *map(indented, [*conditions, *known, *self._run()]), "",
         ])  # fmt: skip
         self._scope["THINGS"] = [*self._things, *_GAP]
         exec(compile(self.source, "<signature of a compiled function>", "exec"), self._scope)
@@ -112,10 +115,6 @@ class Signature:
     def _is_ours(self, container: Any) -> bool:
         """Whether a container belongs to the arguments, so that every call brings its own."""
         return id(container) in self._arguments
-
-    def _read(self, value: Any) -> str:
-        """The local variable for what a call finds."""
-        return next(name for source, name in self._reads.items() if source.before is value)
 
     # --- conditions -------------------------------------------------------------------------------------------------
     def _structure_of_arguments(self) -> list[str]:
@@ -183,20 +182,13 @@ class Signature:
     def _arrays(self) -> tuple[list[str], list[str]]:
         """Lines that find arrays, numbers and gradients; and lines that look at the shapes of those that are state."""
         captured, lines, forms, grads = self._captured, list[str](), list[str](), list[str]()
-        numbers: dict[Any, str] = {}
+        numbers: dict[Any, list[Source]] = {}
+        state: dict[Any, str] = {}
         for source in captured.sources:
             at = self._reads[source] = f"v{len(self._reads)}"
             first, *others = source.places
-            own = source.before in captured.program.state
             if source.kind == "number":
-                lines.append(f"{at} = {self._at(first)}")
-                if source.before in numbers:  # it has been the same number as another one, and still has to be
-                    lines.append(unless(f"{at} != {numbers[source.before]}"))
-                    continue
-                numbers[source.before] = at
-                lines.append(unless(f"type({at}) is not {self._bind(type(source.thing), 'type')}"))
-                if isinstance(source.thing, np.generic):
-                    lines.append(f"{at} = float({at})")
+                numbers.setdefault(source.before, []).append(source)
             elif source.kind == "grad":
                 node = self._node(source)
                 grads.append(f"{node}.grad is {'not ' if source.before is None else ''}None")
@@ -206,13 +198,34 @@ class Signature:
                         f"{at} = {at}._data if isinstance({at}, Tensor) else asarray({at})",
                     ]
             else:
+                found = self._at(first)
                 if source.kind == "tensor":
-                    lines += [*self._same_tensor(source), f"{at} = {self._tensors[id(source.thing)]}._data"]
+                    lines += self._same_tensor(source)
+                    found = f"{self._tensors[id(source.thing)]}._data"
+                lines += [unless(f"{self._at(place)} is not {found}") for place in others if source.kind == "array"]
+                if source.before in captured.program.state:
+                    state[source.before] = found
+                    at = self._reads[source] = f"state[{captured.program.state.index(source.before)}]"
+                    forms.append(unless(self._other_form(source, at)))
                 else:
-                    lines.append(f"{at} = {self._at(first)}")
-                    lines += [unless(f"{self._at(place)} is not {at}") for place in others]
-                (forms if own else lines).append(unless(self._other_form(source, at)))
-        return [*([unless(" or ".join(grads))] if grads else []), *lines], forms
+                    lines += [f"{at} = {found}", unless(self._other_form(source, at))]
+        if grads:
+            lines.insert(0, unless(" or ".join(grads)))
+        for sources in numbers.values():
+            lines += self._same_number(sources)
+        return [
+            *lines,
+            f"state = [{', '.join(state[value] for value in captured.program.state if not value.weak)}]",
+        ], forms
+
+    def _same_number(self, sources: list[Source]) -> list[str]:
+        """A number of the same type; if it was found in several places, it still has to be the same in all of them."""
+        first, at = sources[0], self._reads[sources[0]]
+        lines = [f"{at} = {self._at(first.places[0])}"]
+        lines.append(unless(f"type({at}) is not {self._bind(type(first.thing), 'type')}"))
+        if len(sources) > 1:
+            lines.append(unless(f"len({{{', '.join(self._at(source.places[0]) for source in sources)}}}) != 1"))
+        return [*lines, f"{at} = float({at})"] if isinstance(first.thing, np.generic) else lines
 
     def _other_form(self, source: Source, at: str) -> str:
         assert source.before is not None
