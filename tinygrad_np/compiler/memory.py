@@ -109,6 +109,10 @@ class Memory:
         """The values whose memory a value may be seen through."""
         return self._roots.get(value, frozenset())
 
+    def may_be_ours(self, value: Value) -> bool:
+        """Whether an array may show memory that the next run writes to."""
+        return any(root in self.place for root in self.roots(value))
+
     def is_view(self, step: Value) -> bool:
         """Whether a step is nothing but another look at its operand."""
         return is_view(step) and step not in self._roots[step]

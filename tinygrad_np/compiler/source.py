@@ -241,7 +241,7 @@ class Source:
         """Write what comes last: the copies of new states that do not lie there yet, and the results."""
         results, states = [], set(self.program.state)
         for result in self.program.results:
-            ours = result in self.memory.fixed or result.array is not None
+            ours = result.function is None or result in self.memory.fixed or self.memory.may_be_ours(result)
             results.append(f"{self.name(result)}.copy()" if ours else self.name(result))
         if results and self.memory.copies:
             self.body += [f"results = [{', '.join(results)}]"]
