@@ -94,7 +94,7 @@ def rewrite(program: Program, rule: Rule) -> Program:
             steps.append(value)
             found = value
         else:
-            assert (found.shape, found.dtype) == (step.shape, step.dtype), (step, found)
+            assert (found.shape, found.dtype, found.weak) == (step.shape, step.dtype, step.weak), (step, found)
             if step.name and not found.name and found.function is not None:
                 found.name = step.name
         if found is not step:

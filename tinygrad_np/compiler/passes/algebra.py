@@ -25,13 +25,15 @@ def simplified(program: Program) -> Program:
 def _simpler(value: Value, call: Call) -> Value | None:
     for identity in (_neutral, _of_negative, _of_view, _of_broadcast, _sum_of_broadcast):
         found = identity(value, call)
-        if found is not None and (found.shape, found.dtype) == (value.shape, value.dtype):
+        if found is not None and (found.shape, found.dtype, found.weak) == (value.shape, value.dtype, value.weak):
             return found
     return None
 
 
 def _neutral(value: Value, call: Call) -> Value | None:
     """``x * 1``, ``x / 1``, ``x + 0``, ``x - 0``, ``x ** 1``; a cast, a view, a sum that changes nothing."""
+    if value.function in (np.ndarray.copy, np.copy) and len(value.args) == 1:
+        return value.args[0]  # arrays of a program do not change
     if is_elementwise(value) and len(value.args) == 2 and isinstance(value.function, np.ufunc):
         x, y = value.args
         for kept, other, functions, neutral in (
