@@ -21,8 +21,8 @@ def compile(  # noqa: A001 - the field's name for it
     ----------
     function : callable
         Of Tensors, arrays, numbers, and nested lists, tuples and dicts of them. Works as a decorator.
-    backend : "numpy"
-        What runs the program.
+    backend : "numpy" or "interpreter"
+        What runs the program: generated code that reuses its buffers, or the recorded calls one by one, as they were.
     max_captures : int
         How many kinds of calls are compiled; more run as they are, with a warning.
 

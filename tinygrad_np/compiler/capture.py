@@ -141,7 +141,7 @@ def capture(
     object
         What the function returns.
     """
-    stage = _Stage(surroundings, followed | surroundings.steps_and_rates)
+    stage = _Stage(surroundings, followed | surroundings.rates | surroundings.counts.keys())
     token = current.set(stage.recording)
     try:
         stage.set_up()
@@ -172,6 +172,7 @@ class _Stage:
         self.now: dict[Value, Any] = {}  # what is handed out -> what it is in this run
         self._known: dict[int, tuple[Any, Source | None]] = {}  # id of a thing -> (its stand-in, its source)
         self._swapped: list[tuple[Place, Any, Any]] = []  # place, what was there, its stand-in
+        self._counts: dict[Any, Value] = {}
         self._tensors: list[tuple[Tensor, Any, Node | None, Any]] = []  # as they were: array, node, gradient
         self._generators: list[tuple[np.random.Generator, Any]] = []
 
@@ -213,16 +214,26 @@ class _Stage:
             self._generators.append((thing, thing.bit_generator.state))
             stand_in, source = TracedGenerator(thing, self.draws), None
         elif (id(leaf.place.container), leaf.place.key) in self.followed and _is_number(thing):
-            number = float(thing) if isinstance(thing, float | np.floating) else thing
-            value = _input(np.asarray(number), leaf.name, weak=True)
-            self.sources.append(Source("number", thing, [leaf.place], value, value))
-            return TracedNumber(number, value)  # another number of the same value is no other place of this one
+            return self._number(leaf)
         else:
             return thing
         self._known[id(thing)] = stand_in, source
         if source is not None:
             self.sources.append(source)
         return stand_in
+
+    def _number(self, leaf: Leaf) -> TracedNumber:
+        number = float(leaf.thing) if isinstance(leaf.thing, float | np.floating) else leaf.thing
+        optimizer = self.surroundings.counts.get((id(leaf.place.container), leaf.place.key))
+        count = (
+            optimizer,
+            number,
+        )  # an optimizer has mostly taken as many steps with each parameter: one number for all
+        value = self._counts.get(count) if optimizer is not None else None
+        if value is None:
+            value = self._counts[count] = _input(np.asarray(number), leaf.name, weak=True)
+        self.sources.append(Source("number", leaf.thing, [leaf.place], value, value))
+        return TracedNumber(number, value)
 
     def _tensor(self, leaf: Leaf) -> None:
         tensor: Tensor = leaf.thing
@@ -264,10 +275,11 @@ class _Stage:
             _needed(self.recording.steps, wanted) for wanted in ([*results, *updates.values()], checked)
         )
         read = needed | looked_at
-        state = list(updates)
-        state += [s.before for s in self.sources if s.kind == "tensor" and s.before in read and s.before not in updates]
-        inputs = [s.before for s in self.sources if s.before in read and s.before not in state]
-        inputs += [draw.value for draw in self.draws]
+        found = list(dict.fromkeys(s.before for s in self.sources if s.before in read or s.before in updates))
+        tensors = {s.before for s in self.sources if s.kind == "tensor"}
+        state = [value for value in found if value in updates or value in tensors]
+        state.sort(key=lambda value: value.weak)  # numbers last
+        inputs = [value for value in found if value not in state] + [draw.value for draw in self.draws]
         steps = self.recording.steps
         program = Program(inputs, state, [step for step in steps if step in needed], results, updates)
         conditions = Program(inputs, state, [step for step in steps if step in looked_at], checked)

@@ -16,12 +16,17 @@ from tinygrad_np.batching import active_sizes
 from tinygrad_np.compiler.capture import Captured, Followed, capture
 from tinygrad_np.compiler.fingerprint import difference, fingerprint
 from tinygrad_np.compiler.interpret import Interpreted
+from tinygrad_np.compiler.lending import Lent
 from tinygrad_np.compiler.places import Place, Surroundings
+from tinygrad_np.compiler.plan import build
 from tinygrad_np.compiler.program import Program
 from tinygrad_np.compiler.recording import CaptureError, current
 from tinygrad_np.compiler.signature import MISS, Signature
 
 __all__ = ["Compiled"]
+
+#: What can run a program. The interpreter runs it call by call, as it was recorded.
+BACKENDS = ("numpy", "interpreter")
 
 #: How often a function may change something that a program cannot repeat, as it does when it sets something up.
 _PATIENCE = 3
@@ -35,7 +40,6 @@ class _Case:
         self.steps = fingerprint(captured)
         self.text = [text for text, _ in self.steps]
         self.expected = [check.expected for check in captured.checks]
-        self.conditions = Interpreted(captured.conditions)
         self.confirmed = False
         self._build, self._plan = build, None
 
@@ -43,7 +47,7 @@ class _Case:
     def plan(self) -> Any:
         """The program, ready to run."""
         if self._plan is None:
-            self._plan = self._build(self.program)
+            self._plan = self._build(self.signature.program)
         return self._plan
 
     def take_plan(self, other: _Case) -> None:
@@ -69,6 +73,8 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], backend: str = "numpy", max_captures: int = 16) -> None:
         update_wrapper(self, function)
         self.function, self.backend, self.max_captures = function, backend, max_captures
+        if backend not in BACKENDS:
+            raise ValueError(f"compile: there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}")
         self._cases: list[_Case] = []
         self._latest: _Case | None = None
         self._followed: Followed = set()
@@ -81,7 +87,7 @@ class Compiled:
         for case in self._cases:
             if case.confirmed:
                 with np.errstate(all="ignore"):  # what an operation did or did not warn of, it has said when captured
-                    result = case.signature.call(args, kwargs, case.plan, case.conditions)
+                    result = case.signature.call(args, kwargs, case.plan)
                 if result is not MISS:
                     return result
         return self._capture(args, kwargs)
@@ -165,7 +171,7 @@ class Compiled:
         return self.function(*args, **kwargs)
 
     def _build(self, program: Program) -> Any:
-        return Interpreted(program)
+        return Interpreted(program) if self.backend == "interpreter" else Lent(build(program, self.backend))
 
     # --- looking inside ---------------------------------------------------------------------------------------------
     def _case(self) -> _Case:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from dis import get_instructions
 from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -130,16 +131,18 @@ class Surroundings:
     containers : list of Container
         Outer ones before inner ones.
     leaves : list of Leaf
-    steps_and_rates : set of (int, str)
-        Container (its ``id``) and key of the numbers that an optimizer changes in each step, or is expected to have
-        changed: its counts of steps, its learning rates.
+    rates : set of (int, str)
+        Containers (``id``) and keys of the learning rates of optimizers, which schedules change.
+    counts : dict of (int, str) to int
+        Containers and keys of the numbers of steps that optimizers have taken -> the optimizer (``id``).
     """
 
     def __init__(self, roots: list[tuple[Place, Any, str]]) -> None:
         self.roots = [thing for _, thing, _ in roots]
         self.containers: list[Container] = []
         self.leaves: list[Leaf] = []
-        self.steps_and_rates: set[tuple[int, str]] = set()
+        self.rates: set[tuple[int, Any]] = set()
+        self.counts: dict[tuple[int, Any], int] = {}
         self._seen: set[int] = set()
         stack = roots[::-1]
         while stack:
@@ -162,8 +165,8 @@ class Surroundings:
     def _expect_changes(self, thing: Any) -> None:
         groups, state = getattr(thing, "param_groups", None), getattr(thing, "state", None)
         if isinstance(groups, list) and isinstance(state, dict):
-            self.steps_and_rates |= {(id(group), "lr") for group in groups}
-            self.steps_and_rates |= {(id(memory), "step") for memory in state.values()}
+            self.rates |= {(id(group), "lr") for group in groups}
+            self.counts |= {(id(memory), "step"): id(thing) for memory in state.values()}
 
 
 def is_plain(thing: Any) -> bool:
@@ -210,16 +213,19 @@ def _of_function(function: FunctionType) -> Iterator[tuple[Place, Any, str]]:
     if function.__kwdefaults__:
         yield Place(function, "__kwdefaults__", True), function.__kwdefaults__, f"{function.__name__}.defaults"
     if not _is_library(function.__module__):
-        yield from _of_globals(function.__globals__, set(_names(function.__code__)), "")
+        names, attributes = _names(function.__code__)
+        yield from _of_globals(function.__globals__, names, attributes, "")
 
 
-def _of_globals(namespace: dict[str, Any], names: set[str], prefix: str) -> Iterator[tuple[Place, Any, str]]:
+def _of_globals(
+    namespace: dict[str, Any], names: set[str], attributes: set[str], prefix: str
+) -> Iterator[tuple[Place, Any, str]]:
     for name in sorted(names & namespace.keys()):
         thing = namespace[name]
         if not isinstance(thing, ModuleType):
             yield Place(namespace, name), thing, f"{prefix}{name}"
         elif not _is_library(thing.__name__):
-            yield from _of_globals(vars(thing), names - {name}, f"{prefix}{name}.")
+            yield from _of_globals(vars(thing), attributes, attributes - {name}, f"{prefix}{name}.")
 
 
 def _of_class(kind: type, name: str) -> Iterator[tuple[Place, Any, str]]:
@@ -243,12 +249,15 @@ def _slots(kind: type) -> list[str]:
     return [slot for names in slots for slot in ((names,) if isinstance(names, str) else names) if slot[:2] != "__"]
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """The names of globals and attributes in a function, and in those that are defined within."""
-    yield from code.co_names
+def _names(code: CodeType) -> tuple[set[str], set[str]]:
+    """The names of globals, and of attributes, in a function and in those that are defined within."""
+    loaded = {step.argval for step in get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    names, attributes = loaded, set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names(constant)
+            more = _names(constant)
+            names, attributes = names | more[0], attributes | more[1]
+    return names, attributes
 
 
 def _has_parts(thing: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,25 @@ class Plan:
     ) -> None:
         self.program, self.source, self.memory = program, source, memory.arena
         self._options = options
-        namespace = dict(given)
-        exec(compile(source, "<tinygrad_np.compile>", "exec"), namespace)
+        self._code = compile(source, "<tinygrad_np.compile>", "exec")
+        self._set_up(dict(given))
+
+    def _set_up(self, namespace: dict[str, Any]) -> None:
+        exec(self._code, namespace)
         self._step, self._state = namespace["step"], namespace["STATE"]
         self._all_state = namespace["state"]
         self._lock = threading.Lock()
+
+    def again(self) -> Plan:
+        """Return the same plan with memory of its own."""
+        plan = copy(self)
+        plan._set_up(dict(self._step.__globals__))
+        return plan
+
+    @property
+    def state(self) -> list[Array]:
+        """The arrays that it updates."""
+        return self._state  # type: ignore[no-any-return]
 
     def __call__(self, inputs: Sequence[Array], state: list[Array]) -> tuple[list[Array], list[Array]]:
         """Run once."""
@@ -123,7 +138,9 @@ def build(
 def _written(program: Program, threads: int, large: int, block: int, full: bool = False) -> tuple[Source, Memory]:
     items = scheduled(program, large)
     memory = placed(program, items)
-    planned = {item: loops.planned(item, i, memory, threads, block) for i, item in enumerate(items) if item.space is not None}
+    planned = {
+        item: loops.planned(item, i, memory, threads, block) for i, item in enumerate(items) if item.space is not None
+    }
     memory.pack()
     source = Source(program, memory, full)
     for item in items:

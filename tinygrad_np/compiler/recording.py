@@ -71,6 +71,7 @@ class Recording:
         self.lines: dict[Value, str] = {}
         self.open = True
         self._constants: dict[int, tuple[Array, Value]] = {}
+        self._numbers: dict[Any, Value] = {}
         self._adopted: dict[int, tuple[Array, Any]] = {}
 
     # --- steps ------------------------------------------------------------------------------------------------------
@@ -85,10 +86,12 @@ class Recording:
         return value
 
     def number(self, function: Callable[..., Any], *args: Any, like: Any) -> Value:
-        """Append a step that computes a Python number."""
-        value = Value(function, args, {}, (), np.asarray(like).dtype, weak=True)
-        self.steps.append(value)
-        return value
+        """Return the step that computes a Python number, which may be there already."""
+        key = (function, *((type(arg), arg) for arg in args))  # 1 and 1.0 are equal, but not the same
+        if key not in self._numbers:
+            self._numbers[key] = Value(function, args, {}, (), np.asarray(like).dtype, weak=True)
+            self.steps.append(self._numbers[key])
+        return self._numbers[key]
 
     def check(self, value: Value, expected: Any) -> None:
         """Note that Python saw a value."""

@@ -1,20 +1,22 @@
-"""The signature of a capture, as Python code: what has to be as it was, where the arrays are, where results go.
+"""The signature of a capture, as Python code: what has to be as it was, where arrays are found, where results go.
 
 A captured program is right for calls that find the same things: arguments of the same structure, shapes and dtypes, the
-same parameters, flags and settings. To look at all of them in every call has to be cheap, so it is written out as a
-function of straight-line code and compiled. ``Signature.source`` can be read.
+same parameters, flags and settings. To look at all of these in each call has to be cheap, so it is written out as a
+function of straight-line code, and compiled. Its text can be read: :attr:`Signature.source`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from operator import is_
 from typing import Any
 
 import numpy as np
 
+from tinygrad_np.compiler.arithmetic import Arithmetic
 from tinygrad_np.compiler.capture import Captured, Source
-from tinygrad_np.compiler.places import Place, is_plain
+from tinygrad_np.compiler.places import Container, Place, is_plain
 from tinygrad_np.compiler.results import handed_out
 from tinygrad_np.grad_mode import is_grad_enabled
 from tinygrad_np.record import wrap
@@ -24,6 +26,9 @@ __all__ = ["MISS", "Signature"]
 
 #: What a call returns that has another signature.
 MISS = object()
+
+#: Stands between the entries of one container and those of the next: so none can have moved over.
+_GAP = (object(),)
 
 
 class Signature:
@@ -36,40 +41,58 @@ class Signature:
     Attributes
     ----------
     source : str
-        The code of two functions, ``matches(args, kwargs)`` and ``call(args, kwargs, plan, conditions)``.
+        The text of three functions: ``surroundings()``, all that has to be the same things as before;
+        ``matches(args, kwargs)``; and ``call(args, kwargs, plan)``, which runs the program.
+    program : Program
+        What ``plan`` has to compute.
     """
 
     def __init__(self, captured: Captured) -> None:
         self._captured = captured
         self._names: dict[int, str] = {}
         self._scope: dict[str, Any] = {
-            "is_": is_, "ndarray": np.ndarray, "asarray": np.asarray, "copyto": np.copyto, "Tensor": Tensor,
-            "wrap": wrap, "handed_out": handed_out, "is_grad_enabled": is_grad_enabled, "MISS": MISS,
+            "is_": is_, "chain": chain, "ndarray": np.ndarray, "asarray": np.asarray, "copyto": np.copyto,
+            "Tensor": Tensor, "wrap": wrap, "handed_out": handed_out, "is_grad_enabled": is_grad_enabled,
+            "MISS": MISS, "GAP": _GAP, "LAST": [],
         }  # fmt: skip
-        self._expected: list[tuple[Any, list[Any]]] = []  # containers whose entries are compared all at once
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
-        self._reads: dict[Source, str] = {}
+        self._reads: dict[Source, str] = {}  # the variable for what a call finds
         self._tensors: dict[int, str] = {}
-        conditions = [*self._structure_of_arguments(), *self._entries(), *self._arrays()]
-        guarded = ["try:", *(f"    {line}" for line in conditions), "except (LookupError, AttributeError, ValueError):"]
-        guarded.append("    return MISS")
+        self._same: list[str] = []  # what is compared to ...
+        self._things: list[Any] = []  # ... these, all at once
+        structure, entries = self._structure_of_arguments(), self._entries()
+        arrays, forms = self._arrays()
+        test = unless("not all(map(is_, surroundings(), THINGS))")
+        conditions = ["try:", *map(indented, [*structure, test, *entries, *arrays])]
+        conditions += ["except (LookupError, AttributeError, ValueError):", "    return MISS"]
+        known = [
+            "if LAST and all(map(is_, state, LAST)):",
+            "    state = LAST",
+            "else:",
+            *map(indented, forms or ["pass"]),
+        ]
         self.source = "\n".join([
-            "def matches(args, kwargs):", *(f"    {line}" for line in [*guarded, "return True"]), "", "",
-            "def call(args, kwargs, plan, conditions):", *(f"    {line}" for line in guarded + self._run()), "",
+            "def surroundings():", f"    return chain({', '.join([*self._same, 'GAP'])})", "", "",
+            "def matches(args, kwargs):", *map(indented, [*conditions, *forms, "return True"]), "", "",
+            "def call(args, kwargs, plan):", "    global LAST", *map(indented, [*conditions, *known, *self._run()]), "",
         ])  # fmt: skip
+        self._scope["THINGS"] = [*self._things, *_GAP]
         exec(compile(self.source, "<signature of a compiled function>", "exec"), self._scope)
         self.matches: Callable[[Any, Any], Any] = self._scope["matches"]
-        self.call: Callable[[Any, Any, Any, Any], Any] = self._scope["call"]
+        self.call: Callable[[Any, Any, Any], Any] = self._scope["call"]
         del self._captured  # and with it the arrays of the first call
 
     def refresh(self) -> None:
-        """Take over numbers that are equal to those that were there, but other objects."""
-        for container, expected in self._expected:
-            found = list(container.values()) if isinstance(container, dict) else container
-            if len(found) == len(expected):
-                for i, (old, new) in enumerate(zip(expected, found, strict=True)):
-                    if old is not new and type(old) is type(new) and is_plain(old) and old == new:
-                        expected[i] = new
+        """Take over numbers and strings that are equal to those that were there, but other objects."""
+        try:
+            found = list(self._scope["surroundings"]())
+        except (LookupError, AttributeError, ValueError):
+            return
+        things = self._scope["THINGS"]
+        if len(found) == len(things):
+            for i, (old, new) in enumerate(zip(things, found, strict=True)):
+                if old is not new and type(old) is type(new) and is_plain(old) and old == new:
+                    things[i] = new
 
     # --- names ------------------------------------------------------------------------------------------------------
     def _bind(self, thing: Any, stem: str = "o") -> str:
@@ -115,35 +138,39 @@ class Signature:
         """What is in containers, and is no array: settings, flags, objects, Tensors as objects."""
         sources = self._captured.sources
         arrays = {(id(place.container), place.key) for s in sources if _by_place(s) for place in s.places}
-        lines = []
+        lines, single = [], []
         for container in self._captured.surroundings.containers:
-            own, thing = self._is_ours(container.thing), container.thing
-            if container.fixed and not own:
-                continue
             rest = [(p, child) for p, child in container.entries if (id(p.container), p.key) not in arrays]
-            if own:
+            if self._is_ours(container.thing):
                 kept = [(p, child) for p, child in rest if not self._is_ours(child) and not isinstance(child, Tensor)]
                 lines += [unless(self._other(place, child)) for place, child in kept]
-                continue
-            name = self._bind(thing)
-            if isinstance(thing, dict):
-                keys = self._bind([place.key for place, _ in container.entries], "keys")
-                lines.append(unless(f"len({name}) != {len(thing)} or not all(map(is_, {name}, {keys}))"))
-            elif isinstance(thing, list):
-                lines.append(unless(f"len({name}) != {len(thing)}"))
-            if isinstance(thing, dict | list) and len(rest) == len(container.entries) > 1:
-                expected = [child for _, child in rest]
-                self._expected.append((thing, expected))
-                found = f"{name}.values()" if isinstance(thing, dict) else name
-                lines.append(unless(f"not all(map(is_, {found}, {self._bind(expected, 'expected')}))"))
-            else:
-                lines += [unless(self._other(place, child)) for place, child in rest]
+            elif not container.fixed:
+                single += self._of_container(container, rest)
+        self._same.append(f"({''.join(f'{self._at(place)}, ' for place, _ in single)})")
+        self._things += [child for _, child in single]
         return lines
+
+    def _of_container(self, container: Container, rest: list[tuple[Place, Any]]) -> list[tuple[Place, Any]]:
+        """Compare a list or a dict as a whole; return the entries that are left, to be compared one by one."""
+        if container.snapshot is None:
+            return rest
+        name, whole = self._bind(container.thing), len(rest) == len(container.entries)
+        parts: list[tuple[str, list[Any]]] = []
+        if isinstance(container.thing, dict):
+            parts.append((name, [place.key for place, _ in container.entries]))
+            if whole:
+                parts.append((f"{name}.values()", [child for _, child in rest]))
+        elif whole:
+            parts.append((name, [child for _, child in rest]))
+        for found, things in parts:
+            self._same += [found, "GAP"]
+            self._things += [*things, *_GAP]
+        return [] if whole else rest
 
     def _other(self, place: Place, thing: Any) -> str:
         """The condition that something else is at a place."""
         at = self._at(place)
-        if isinstance(thing, np.random.Generator) and self._is_ours(place.container):
+        if isinstance(thing, np.random.Generator):
             return f"type({at}) is not {self._bind(type(thing), 'type')}"
         if thing is None or isinstance(thing, bool):
             return f"{at} is not {thing}"
@@ -152,119 +179,146 @@ class Signature:
             return f"{at} is not {name} and (type({at}) is not type({name}) or {at} != {name})"
         return f"{at} is not {name}"
 
-    def _arrays(self) -> list[str]:
-        """Arrays, the values of Tensors, gradients: of the same shapes and dtypes. Numbers: of the same types."""
-        lines = []
-        for source in self._captured.sources:
+    def _arrays(self) -> tuple[list[str], list[str]]:
+        """Lines that find arrays, numbers and gradients; and lines that look at the shapes of those that are state."""
+        captured, lines, forms, grads = self._captured, list[str](), list[str](), list[str]()
+        numbers: dict[Any, list[Source]] = {}
+        state: dict[Any, str] = {}
+        for source in captured.sources:
             at = self._reads[source] = f"v{len(self._reads)}"
             first, *others = source.places
-            if source.kind == "array":
-                lines += [unless(f"{self._at(place)} is not {self._at(first)}") for place in others]
-            match source.kind:
-                case "number":
-                    lines.append(f"{at} = {self._at(first)}")
-                    lines.append(unless(f"type({at}) is not {self._bind(type(source.thing), 'type')}"))
-                    if isinstance(source.thing, np.generic):
-                        lines.append(f"{at} = float({at})")
-                case "array":
-                    lines.append(f"{at} = {self._at(first)}")
-                    lines.append(unless(f"type({at}) is not {self._bind(type(source.thing), 'type')}"))
-                    lines += self._same_form(source, at)
-                case "tensor":
-                    lines += [*self._same_tensor(source), f"{at} = {self._tensors[id(source.thing)]}._data"]
-                    lines += self._same_form(source, at)
-                case "grad":
-                    lines += self._same_grad(source, at)
-        return lines
+            if source.kind == "number":
+                numbers.setdefault(source.before, []).append(source)
+            elif source.kind == "grad":
+                node = self._node(source)
+                grads.append(f"{node}.grad is {'not ' if source.before is None else ''}None")
+                if source.before in captured.program.inputs:
+                    lines += [
+                        f"{at} = {node}.grad",
+                        f"{at} = {at}._data if isinstance({at}, Tensor) else asarray({at})",
+                    ]
+            else:
+                found = self._at(first)
+                if source.kind == "tensor":
+                    lines += self._same_tensor(source)
+                    found = f"{self._tensors[id(source.thing)]}._data"
+                lines += [unless(f"{self._at(place)} is not {found}") for place in others if source.kind == "array"]
+                if source.before in captured.program.state:
+                    state[source.before] = found
+                    at = self._reads[source] = f"state[{captured.program.state.index(source.before)}]"
+                    forms.append(unless(self._other_form(source, at)))
+                else:
+                    lines += [f"{at} = {found}", unless(self._other_form(source, at))]
+        if grads:
+            lines.insert(0, unless(" or ".join(grads)))
+        for sources in numbers.values():
+            lines += self._same_number(sources)
+        return [
+            *lines,
+            f"state = [{', '.join(state[value] for value in captured.program.state if not value.weak)}]",
+        ], forms
 
-    def _same_form(self, source: Source, at: str) -> list[str]:
+    def _same_number(self, sources: list[Source]) -> list[str]:
+        """A number of the same type; if it was found in several places, it still has to be the same in all of them."""
+        first, at = sources[0], self._reads[sources[0]]
+        lines = [f"{at} = {self._at(first.places[0])}"]
+        lines.append(unless(f"type({at}) is not {self._bind(type(first.thing), 'type')}"))
+        if len(sources) > 1:
+            lines.append(unless(f"len({{{', '.join(self._at(source.places[0]) for source in sources)}}}) != 1"))
+        return [*lines, f"{at} = float({at})"] if isinstance(first.thing, np.generic) else lines
+
+    def _other_form(self, source: Source, at: str) -> str:
         assert source.before is not None
         dtype = self._bind(source.before.dtype, "dtype")
-        other = f"({at}.dtype is not {dtype} and {at}.dtype != {dtype})"
-        return [unless(f"{at}.shape != {source.before.shape} or {other}")]
+        kind = "" if source.kind == "tensor" else f"type({at}) is not {self._bind(type(source.thing), 'type')} or "
+        return f"{kind}{at}.shape != {source.before.shape} or {at}.dtype is not {dtype} and {at}.dtype != {dtype}"
 
     def _same_tensor(self, source: Source) -> list[str]:
         tensor, place = source.thing, source.places[0]
         if not source.rebound and not self._is_ours(place.container):
             self._tensors[id(tensor)] = name = self._bind(tensor, "tensor")
             if tensor.requires_grad:
-                return [unless(f"{name}._node is not {self._bind(tensor._node, 'node')}")]
+                self._same += [f"({name}._node,)"]
+                self._things += [tensor._node]
+                return []
             return [unless(f"{name}._node is not None and {name}._node.requires_grad")]
         self._tensors[id(tensor)] = name = f"t_{len(self._tensors)}"
         lines = [f"{name} = {self._at(place)}"]
         lines.append(unless(f"not isinstance({name}, Tensor) or {name}.requires_grad is not {tensor.requires_grad}"))
         return [*lines, unless(f"not {name}.is_leaf")] if tensor.requires_grad else lines
 
-    def _same_grad(self, source: Source, at: str) -> list[str]:
+    def _node(self, source: Source) -> str:
         tensor = self._tensors[id(source.thing)]
-        node = f"{tensor}._node" if tensor.startswith("t_") else self._bind(source.thing._node, "node")
-        if source.before is None:
-            return [unless(f"{node}.grad is not None")]
-        lines = [unless(f"{node}.grad is None")]
-        if source.before in self._captured.program.inputs:
-            lines += [f"{at} = {node}.grad", f"{at} = {at}._data if isinstance({at}, Tensor) else asarray({at})"]
-        return lines
+        return f"{tensor}._node" if tensor.startswith("t_") else self._bind(source.thing._node, "node")
 
     # --- the call ---------------------------------------------------------------------------------------------------
     def _run(self) -> list[str]:
         captured = self._captured
-        names = {source.before: name for source, name in self._reads.items() if source.before}
+        names = {source.before: name for source, name in reversed(self._reads.items()) if source.before}
         names |= {draw.value: f"draw{i}" for i, draw in enumerate(captured.draws)}
-        inputs = f"[{', '.join(names[value] for value in captured.program.inputs)}]"
-        state = f"[{', '.join(names[value] for value in captured.program.state)}]"
-        lines = self._draws(f"conditions({inputs}, {state})[0]")
-        lines.append(f"results, state = plan({inputs}, {state})")
-        place_of = {value: f"state[{i}]" for i, value in enumerate(captured.program.state)}
-        grads = iter(range(sum(output.value is not None for output in captured.outputs), len(captured.program.results)))
+        arithmetic = Arithmetic(captured, names, self._bind)
+        lines = [*arithmetic.before(()), *self._draws(arithmetic), *arithmetic.numbers()]
+        inputs = f"[{', '.join(names[value] for value in arithmetic.program.inputs)}]"
+        lines += [f"results, new = plan({inputs}, state)"]
+        place_of = {value: f"new[{i}]" for i, value in enumerate(arithmetic.program.state)}
+        n_returned = sum(output.value is not None and not output.value.weak for output in captured.outputs)
+        grads = iter(range(n_returned, len(arithmetic.program.results)))
+        writes, always = [], []
         for source in captured.sources:
             if source.kind == "grad":
                 if source.changes:
                     new = f"asarray(results[{next(grads)}])" if source.after is not None else "None"
-                    new = f"handed_out({new}, True)" if source.recorded else new
-                    lines.append(f"{self._tensors[id(source.thing)]}._node.grad = {new}")
+                    always.append(
+                        f"{self._node(source)}.grad = {f'handed_out({new}, True)' if source.recorded else new}"
+                    )
+            elif source.changes and source.kind == "number":
+                always += [f"{self._at(place)} = {names[source.after]}" for place in source.places]
             elif source.changes:
-                assert source.before is not None
-                lines += self._write(source, place_of[source.before])
-        return [*lines, f"return {self._result()}"]
+                writes += self._write(source, place_of[source.before])
+        lines += ["if new is not state:", *map(indented, [*writes, "LAST = new"])]
+        self.program = arithmetic.program
+        return [*lines, *always, f"return {self._result(names)}"]
 
-    def _draws(self, looked_at: str) -> list[str]:
-        """Draw random numbers and see whether conditions hold; if they do not, nothing has been drawn."""
+    def _draws(self, arithmetic: Arithmetic) -> list[str]:
+        """Draw random numbers; if a condition on them does not hold, nothing has been drawn."""
         captured = self._captured
         places = {id(leaf.thing): leaf.place for leaf in captured.surroundings.leaves}
-        lines = []
+        drawn = []
         for i, draw in enumerate(captured.draws):
             args = ", ".join([*map(self._bind, draw.args), *(f"{k}={self._bind(v)}" for k, v in draw.kwargs.items())])
-            drawn = f"{self._at(places[id(draw.generator)])}.{draw.method}({args})"
-            lines.append(f"draw{i} = {drawn if draw.value.weak else f'asarray({drawn})'}")
-        if not captured.checks:
-            return lines
+            made = f"{self._at(places[id(draw.generator)])}.{draw.method}({args})"
+            drawn.append(f"draw{i} = {made if draw.value.weak else f'asarray({made})'}")
         used = sorted({self._at(places[id(draw.generator)]) for draw in captured.draws})
-        before = [f"before = [{', '.join(f'{generator}.bit_generator.state' for generator in used)}]"] if used else []
-        expected = self._bind([check.expected for check in captured.checks], "expected")
-        undo = [f"    {generator}.bit_generator.state = before[{i}]" for i, generator in enumerate(used)]
-        return [*before, *lines, f"if {looked_at} != {expected}:", *undo, "    return MISS"]
+        undo = tuple(f"{generator}.bit_generator.state = before[{i}]" for i, generator in enumerate(used))
+        conditions = arithmetic.before(undo)
+        if not conditions:
+            return drawn
+        return [f"before = [{', '.join(f'{g}.bit_generator.state' for g in used)}]", *drawn, *conditions]
 
     def _write(self, source: Source, new: str) -> list[str]:
         if source.kind == "tensor" and not source.rebound:
             return [f"{self._tensors[id(source.thing)]}._data = {new}"]
         if source.kind == "tensor":
             return [f"{self._at(source.places[0])} = wrap({new})"]
-        if source.kind == "number" or source.rebound or self._is_memory(source):
+        if source.rebound or self._is_memory(source):
             return [f"{self._at(place)} = {new}" for place in source.places]
         return [f"copyto({self._reads[source]}, {new})"]
 
     def _is_memory(self, source: Source) -> bool:
         """Whether an array is an optimizer's own: that it becomes another array in place of changing, nobody sees."""
-        memories = {i for i, key in self._captured.surroundings.steps_and_rates if key == "step"}
+        memories = {container for container, _ in self._captured.surroundings.counts}
         return all(id(place.container) in memories for place in source.places)
 
-    def _result(self) -> str:
+    def _result(self, names: dict[Any, str]) -> str:
         made, n = [], 0
         for output in self._captured.outputs:
             if output.value is None:
                 made.append(
                     self._bind(output.thing) if output.kind == "object" else self._tensors[id(output.thing.thing)]
                 )
+                continue
+            if output.value.weak:
+                made.append(names[output.value])
                 continue
             found = f"results[{n}]"
             n += 1
@@ -273,10 +327,8 @@ class Signature:
                     made.append(f"handed_out(asarray({found}), {output.kind == 'recorded'})")
                 case "array":
                     made.append(f"asarray({found})")
-                case "scalar":
-                    made.append(f"asarray({found})[()]")
                 case _:
-                    made.append(found)
+                    made.append(f"asarray({found})[()]")
         rebuild = self._captured.rebuild
         return made[0] if rebuild is None else f"{self._bind(rebuild, 'rebuild')}([{', '.join(made)}])"
 
@@ -284,6 +336,11 @@ class Signature:
 def unless(condition: str) -> str:
     """A line of code."""
     return f"if {condition}: return MISS"
+
+
+def indented(line: str) -> str:
+    """A line of code, further in."""
+    return f"    {line}"
 
 
 def _by_place(source: Source) -> bool:

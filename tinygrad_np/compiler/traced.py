@@ -226,6 +226,10 @@ def traced_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: di
         names = ("axis", "dtype", "out", "keepdims", "initial", "where")
         kwargs = {"axis": 0} | dict(zip(names, args[1:], strict=False)) | kwargs
         args = args[:1]
+    if method == "__call__" and kwargs.keys() == {"dtype"}:  # to compute in a dtype is to convert first
+        kinds = ufunc.resolve_dtypes((*[np.dtype(kwargs["dtype"])] * ufunc.nin, *[None] * ufunc.nout))
+        if len(set(kinds)) == 1:
+            args, kwargs = [arg.astype(kinds[0]) if hasattr(arg, "astype") else arg for arg in args], {}
     if any(out is not None for out in outs):
         return _ufunc_into(function, args, kwargs, outs)
     return traced_call(function, args, kwargs)
@@ -360,9 +364,20 @@ def _transpose(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any
     return traced_results(np.transpose, (array, axes), {}, array.array.transpose(axes))
 
 
+def _copy(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any:
+    """A copy, which is the same value; nothing has to be computed unless it lies in memory in another way."""
+    result = function(bare(array), *args, **kwargs)
+    if result is array.array:
+        return array
+    if result.dtype == array.dtype and (result.strides == array.strides or result.ndim < 2):
+        return Traced(result, array._value)
+    return traced_results(function, (array, *args), kwargs, result)
+
+
 _MAKERS = {np.empty_like: np.empty, np.zeros_like: np.zeros, np.ones_like: np.ones}
 _SPECIAL: dict[Any, Function] = (
     dict.fromkeys(_MAKERS, _like)
+    | dict.fromkeys([np.copy, np.ndarray.copy, np.ndarray.astype], _copy)
     | dict.fromkeys([np.reshape, np.ravel, np.squeeze, np.expand_dims], _reshape)
     | dict.fromkeys([np.transpose, np.swapaxes, np.moveaxis, np.matrix_transpose], _transpose)
 )
