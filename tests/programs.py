@@ -41,11 +41,28 @@ class Builder:
     def __call__(self, function: Any, *args: Any, name: str = "", **kwargs: Any) -> Value:
         value = Value(function, args, kwargs, (), np.dtype(float), name)
         known = {v: v.array if v.array is not None else self.arrays[v] for v in operands(value)}
-        array = function(*substitute(args, known), **substitute(kwargs, known))
-        value.shape, value.dtype = np.shape(array), np.asarray(array).dtype
+        array = np.asarray(function(*substitute(args, known), **substitute(kwargs, known)))
+        value.shape, value.dtype = array.shape, array.dtype
         self.arrays[value] = array
         self.program.steps.append(value)
         return value
+
+    def __repr__(self) -> str:
+        """The program, for the report of a failure."""
+        names: dict[Value, str] = {v: v.name for v in (*self.program.inputs, *self.program.state)}
+
+        def text(arg: Any) -> str:
+            if isinstance(arg, Value):
+                return repr(arg.array) if arg.array is not None else names[arg]
+            return f"({', '.join(map(text, arg))})" if isinstance(arg, tuple) else repr(arg)
+
+        lines = [f"{name}: {v.shape}" for v, name in names.items()]
+        for step in self.program.steps:
+            names[step] = f"v{len(names)}"
+            function = getattr(step.function, "__qualname__", None) or step.function.__name__
+            lines.append(f"{names[step]} = {function}{text(step.args)} {step.kwargs or ''} {step.shape} {step.dtype}")
+        updates = {names[s]: text(v) for s, v in self.program.updates.items()}
+        return "\n".join([*lines, f"-> {text(tuple(self.program.results))} {updates}"])
 
     def given(self) -> tuple[list[Array], list[Array]]:
         """The arrays that it was built with."""

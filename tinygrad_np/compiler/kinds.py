@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_np.compiler.program import Value
 
 __all__ = [
-    "is_basic_index", "is_constant", "is_contraction", "is_elementwise", "is_pure", "is_scalar", "is_view",
+    "is_array_of", "is_basic_index", "is_constant", "is_contraction", "is_elementwise", "is_pure", "is_scalar", "is_view",
     "reduced_axes", "reducing_ufunc", "scalar_of",
 ]  # fmt: skip
 
@@ -45,6 +45,7 @@ def is_elementwise(value: Value) -> bool:
             and not value.kwargs
             and len(value.args) == function.nin
             and all(isinstance(arg, Value) or is_scalar(arg) for arg in value.args)
+            and not value.dtype.hasobject
         )
     return function is np.ndarray.astype and len(value.args) == 2 and not value.kwargs
 
@@ -77,6 +78,11 @@ def is_basic_index(index: Any) -> bool:
     """Whether indexing with it gives a view, not a copy."""
     entries = index if isinstance(index, tuple) else (index,)
     return all(entry is None or entry is Ellipsis or isinstance(entry, slice | int) for entry in entries)
+
+
+def is_array_of(value: Value) -> bool:
+    """Whether a step makes an array without axes of a Python number."""
+    return value.function is np.asarray and isinstance(value.args[0], Value) and value.args[0].weak
 
 
 def is_view(value: Value) -> bool:

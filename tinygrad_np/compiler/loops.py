@@ -78,7 +78,7 @@ def write(source: Source, loop: Loop) -> None:
             source.name(arg)
             if arg not in loop.slots and size(arg) == loop.n:
                 cut[arg] = None
-            elif arg not in loop.slots and arg not in memory.fixed and arg.array is None:
+            elif arg not in loop.slots and arg.array is None and (arg not in memory.fixed or memory.in_results(arg)):
                 arguments[arg] = None
         if step in loop.slots:
             source.rename(step, _scratch(source, loop, step))
@@ -138,13 +138,17 @@ def _write(
     dynamic = [value for value in cut.values() if value not in fixed]
     name = source.unused("loop")
     rows = source.unused(f"{name}_rows")
-    kept = [*columns.values(), *(f"blocks({source.name(value)}, {loop.length})" for value in fixed)]
+    kept = list(columns.values())
+    for value in fixed:
+        text = f"blocks({source.name(value)}, {loop.length})"
+        kept.append(source.once(f"{source.name(value)}_blocks", text, value))
+    lines_of = source.lines(*fixed)
     if dynamic:
-        source.header.append(f"{rows} = [{', '.join(kept)}]")
+        lines_of.append(f"{rows} = [{', '.join(kept)}]")
         pieces = [f"*{rows}"] * bool(kept) + [f"blocks({source.name(value)}, {loop.length})" for value in dynamic]
         rows = f"list(zip({', '.join(pieces)}))"
     else:
-        source.header.append(f"{rows} = list(zip({', '.join(kept)}))")
+        lines_of.append(f"{rows} = list(zip({', '.join(kept)}))")
     variables = [*columns, *map(source.name, [*fixed, *dynamic])]
     parameters = ["rows", *map(source.name, arguments)]
     source.loops += [f"def {name}({', '.join(parameters)}):", f"    for {', '.join(variables)}, in rows:"]

@@ -18,6 +18,7 @@ from tinygrad_np.compiler.schedule import Item
 
 __all__ = ["ALIGNMENT", "Block", "Memory", "Place", "placed"]
 
+_LENT = 1 << 14  # bytes: smaller results are made anew, larger ones are lent
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
@@ -26,7 +27,7 @@ class Block:
     """A piece of memory, and the items during which it is in use."""
 
     nbytes: int
-    kind: str  # "arena" or "state"
+    kind: str  # "arena", "state" or "results"
     first: int
     last: int
     offset: int = -1
@@ -61,7 +62,9 @@ class Memory:
         Results: what is computed into new memory in each run.
     copies : list of (Value, Value)
         State, and the new value to be copied there at the end.
-    arena, state : int
+    lent : list of Value
+        Results that lie in memory of ours: it is not used again while somebody holds them.
+    arena, state, results : int
         Bytes.
     """
 
@@ -108,6 +111,10 @@ class Memory:
     def roots(self, value: Value) -> frozenset[Value]:
         """The values whose memory a value may be seen through."""
         return self._roots.get(value, frozenset())
+
+    def may_be_ours(self, value: Value) -> bool:
+        """Whether an array may show memory that the next run writes to."""
+        return any(root in self.place for root in self.roots(value))
 
     def is_view(self, step: Value) -> bool:
         """Whether a step is nothing but another look at its operand."""
@@ -163,9 +170,11 @@ class Memory:
                 self._put(state, self._new(nbytes(state), "state", 0, self._end), 0)
 
     def _place_joined(self) -> None:
+        shown = {root for result in self.program.results for root in self.roots(result)}
         for step, (i, _) in self.at.items():
             if step.function is join and step not in self.place:
-                self._side_by_side(step, "arena", i)
+                kind = "results" if any(shown & self.roots(arg) for arg in step.args) else "arena"
+                self._side_by_side(step, kind, i)
 
     def _side_by_side(self, step: Value, kind: str, first: int) -> None:
         block, offset = self._new(nbytes(step), kind, first, first), 0
@@ -208,14 +217,35 @@ class Memory:
             if target and self._may_overwrite(step, target):
                 self._put(step, target.block, target.offset)
             elif step in results and step not in targets:
-                self.fresh.add(step)
+                if nbytes(step) < _LENT:
+                    self.fresh.add(step)
+                else:
+                    self._put(step, self._new(nbytes(step), "results", i, i), 0)
             else:
                 self._place_alone(step, i)
+        self._lend()
         self._forget_fresh()
         self.copies = [
             (state, value) for state, value in self.program.updates.items()
             if value is not state and not self._is_at(value, self.place[state])
         ]  # fmt: skip
+
+    def _lend(self) -> None:
+        """Find the results that need not be copied, which do not overlap."""
+        self.lent: list[Value] = []
+        taken: list[tuple[Block, int, int]] = []
+        for result in self.program.results:
+            place = self.root_place(result)
+            if place is None or place.block.kind != "results" or result in self.lent:
+                continue
+            end = place.offset + nbytes(result)
+            if all(place.block is not b or end <= first or last <= place.offset for b, first, last in taken):
+                taken.append((place.block, place.offset, end))
+                self.lent.append(result)
+
+    def in_results(self, value: Value) -> bool:
+        """Whether an array lies among results, and so elsewhere whenever these are held."""
+        return any(root in self.place and self.place[root].block.kind == "results" for root in self.roots(value))
 
     def _place_alone(self, step: Value, i: int) -> None:
         for arg in operands(step):
@@ -273,10 +303,8 @@ class Memory:
 
     def pack(self) -> None:
         """Give each block its offset: the largest first, each as low as it fits between those in use at its time."""
-        self.state = 0
-        for block in self.blocks:
-            if block.kind == "state":
-                block.offset, self.state = self.state, _aligned(self.state + block.nbytes)
+        self.state = self._in_a_row("state")
+        self.results = self._in_a_row("results")
         packed: list[Block] = []
         for block in sorted((b for b in self.blocks if b.kind == "arena"), key=lambda b: (-b.nbytes, b.first)):
             busy = sorted(
@@ -292,6 +320,14 @@ class Memory:
             block.offset = offset
             packed.append(block)
         self.arena = max((b.offset + b.nbytes for b in packed), default=0)
+
+
+    def _in_a_row(self, kind: str) -> int:
+        end = 0
+        for block in self.blocks:
+            if block.kind == kind:
+                block.offset, end = end, _aligned(end + block.nbytes)
+        return end
 
 
 def is_computed_into(step: Value) -> bool:

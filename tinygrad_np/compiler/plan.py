@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from pathlib import Path
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from tinygrad_np.compiler import loops, runtime
-from tinygrad_np.compiler.memory import Memory, placed
+from tinygrad_np.compiler.memory import placed
 from tinygrad_np.compiler.passes import optimized
 from tinygrad_np.compiler.program import Program
 from tinygrad_np.compiler.schedule import LARGE, scheduled
@@ -21,6 +22,28 @@ from tinygrad_np.compiler.source import Source
 __all__ = ["Plan", "build"]
 
 Array = np.ndarray[Any, Any]
+
+_IMPORTS = """\
+import numpy as np
+
+from tinygrad_np.compiler.runtime import array, blocks, both, memory, scratch
+
+"""
+
+
+class _Step:
+    """The code, with memory for results, and how often this is referred to when nobody else holds any."""
+
+    def __init__(self, bound: Any, nbytes: int) -> None:
+        memory = runtime.memory(nbytes)
+        self.run, lent = bound(memory)
+        self.owners = [*lent, memory, memory.base]
+        del lent, memory
+        self.free = [*map(getrefcount, self.owners)]
+
+    def is_free(self) -> bool:
+        """Whether nobody holds results."""
+        return [*map(getrefcount, self.owners)] == self.free
 
 
 class Plan:
@@ -40,25 +63,41 @@ class Plan:
         After the passes.
     """
 
-    def __init__(
-        self, program: Program, source: str, given: dict[str, Any], memory: Memory, options: tuple[int, int, int]
-    ) -> None:
-        self.program, self.source, self.memory = program, source, memory.arena
-        self._options = options
-        self._code = compile(source, "<tinygrad_np.compile>", "exec")
-        self._set_up(dict(given))
+    def __init__(self, program: Program, source: Source, options: tuple[int, int, int]) -> None:
+        memory = source.memory
+        self.program, self.memory = program, memory.arena
+        self.source = f"{_IMPORTS}{source.memories()}{source.code()}"
+        self._options, self._sizes = options, (memory.arena, memory.state, memory.results)
+        self._code = compile(f"{_IMPORTS}{source.code()}", "<tinygrad_np.compile>", "exec")
+        self._set_up(source.given)
 
     def _set_up(self, namespace: dict[str, Any]) -> None:
+        self._given = namespace
+        self._all_state = runtime.memory(self._sizes[1])
+        namespace = namespace | {"arena": runtime.memory(self._sizes[0]), "state": self._all_state}
         exec(self._code, namespace)
-        self._step, self._state = namespace["step"], namespace["STATE"]
-        self._all_state = namespace["state"]
+        self._state = namespace["STATE"]
         self._lock = threading.Lock()
+        self._bound = namespace.get("bound")
+        self._steps = [self._new_step() for _ in range(2)] if self._bound else []
+        self._step = self._steps[0].run if self._bound else namespace["step"]
 
     def again(self) -> Plan:
         """Return the same plan with memory of its own."""
         plan = copy(self)
-        plan._set_up(dict(self._step.__globals__))
+        plan._set_up(self._given)
         return plan
+
+    def _new_step(self) -> _Step:
+        return _Step(self._bound, self._sizes[2])
+
+    def _free_step(self) -> Callable[..., list[Array]]:
+        """The code that writes to memory for results that nobody holds."""
+        for step in self._steps:
+            if step.is_free():
+                return step.run
+        self._steps = [self._steps[1], self._new_step()]
+        return self._steps[1].run
 
     @property
     def state(self) -> list[Array]:
@@ -70,7 +109,8 @@ class Plan:
         with self._lock:
             if state is not self._state:
                 self.load(state)
-            return self._step(*inputs), self._state
+            step = self._free_step() if self._bound else self._step
+            return step(*inputs), self._state
 
     def load(self, state: Sequence[Array]) -> list[Array]:
         """Take over a state; return the arrays that hold it."""
@@ -91,17 +131,18 @@ class Plan:
         ValueError
             If the program calls functions that such a file has no access to.
         """
-        source, _ = _written(self.program, *self._options, full=True)
+        source = _written(self.program, *self._options, full=True)
         if source.given:
             raise ValueError(
                 f"this program cannot be a file of its own: NumPy alone does not provide {', '.join(source.given)}"
             )
         helpers = inspect.getsource(runtime).split("__all__", 1)[1].split("\n", 1)[1]
         imports = (
-            "import base64\nimport os\nimport sys\nimport threading\nfrom collections.abc import Callable, Iterable\n"
+            "import base64\nimport os\nimport threading\nfrom collections.abc import Callable, Iterable\n"
         )
         imports += "from queue import SimpleQueue\nfrom typing import Any\n\nimport numpy as np\n"
-        Path(path).write_text(f"{imports}{helpers}\n\n{source.code()}")
+        end = f"\n\nstep, _ = bound(memory({source.memory.results}))\n" if source.bound else ""
+        Path(path).write_text(f"{imports}{helpers}\n\n{source.memories()}{source.code()}{end}")
 
 
 def build(
@@ -128,14 +169,10 @@ def build(
     if backend != "numpy":
         raise ValueError(f"there is no backend {backend!r}; there is 'numpy'")
     program = optimized(program)
-    source, memory = _written(program, threads, large, block)
-    imports = (
-        "import numpy as np\n\nfrom tinygrad_np.compiler.runtime import Fresh, array, blocks, both, memory, scratch\n"
-    )
-    return Plan(program, f"{imports}{source.code()}", source.given, memory, (threads, large, block))
+    return Plan(program, _written(program, threads, large, block), (threads, large, block))
 
 
-def _written(program: Program, threads: int, large: int, block: int, full: bool = False) -> tuple[Source, Memory]:
+def _written(program: Program, threads: int, large: int, block: int, full: bool = False) -> Source:
     items = scheduled(program, large)
     memory = placed(program, items)
     planned = {
@@ -149,4 +186,4 @@ def _written(program: Program, threads: int, large: int, block: int, full: bool 
         else:
             source.add_step(item.steps[0])
     source.finish()
-    return source, memory
+    return source

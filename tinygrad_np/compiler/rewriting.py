@@ -1,4 +1,4 @@
-"""Tools of the passes: to find the operands of a step, to rewrite a program, and to run it as it stands."""
+"""Tools of the passes: to find the operands of a step, to rewrite a program."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ import numpy as np
 from tinygrad_np.compiler.program import Program, Value
 
 __all__ = [
-    "Call", "Rule", "constant", "evaluate", "in_order", "operands", "rewrite", "same", "size", "substitute", "uses",
+    "Call", "Rule", "constant", "in_order", "operands", "rewrite", "same", "size", "substitute", "uses",
 ]  # fmt: skip
-
-Array = np.ndarray[Any, Any]
 
 #: ``call(function, *args, shape=, dtype=, **kwargs)`` appends a step to the program that is being made.
 Call = Callable[..., Value]
@@ -96,7 +94,7 @@ def rewrite(program: Program, rule: Rule) -> Program:
             steps.append(value)
             found = value
         else:
-            assert (found.shape, found.dtype) == (step.shape, step.dtype), (step, found)
+            assert (found.shape, found.dtype, found.weak) == (step.shape, step.dtype, step.weak), (step, found)
             if step.name and not found.name and found.function is not None:
                 found.name = step.name
         if found is not step:
@@ -106,26 +104,6 @@ def rewrite(program: Program, rule: Rule) -> Program:
         [new.get(result, result) for result in program.results],
         {state: new.get(value, value) for state, value in program.updates.items()},
     )  # fmt: skip
-
-
-def evaluate(program: Program, inputs: list[Array], state: list[Array]) -> tuple[list[Array], list[Array]]:
-    """Run a program call by call, as it stands: what each pass and the plan are compared with.
-
-    Returns
-    -------
-    results, new_state : lists of arrays
-    """
-    arrays: dict[Value, Any] = dict(zip([*program.inputs, *program.state], [*inputs, *state], strict=True))
-
-    def array_of(value: Value) -> Any:
-        return value.array if value.array is not None else arrays[value]
-
-    for step in program.steps:
-        known = {arg: array_of(arg) for arg in operands(step)}
-        assert step.function is not None
-        arrays[step] = step.function(*substitute(step.args, known), **substitute(step.kwargs, known))
-    results = [np.array(array_of(result)) for result in program.results]
-    return results, [np.array(array_of(program.updates.get(s, s))) for s in program.state]
 
 
 def size(value: Value) -> int:

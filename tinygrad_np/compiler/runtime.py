@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Fresh", "array", "blocks", "both", "memory", "scratch"]
+__all__ = ["array", "blocks", "both", "memory", "scratch"]
 
 
 def memory(nbytes: int) -> Any:
@@ -38,21 +37,6 @@ def scratch(a: Any, n: int, length: int) -> list[Any]:
     middle = -(-len(sizes) // 2)
     starts = [length if len(a) > length and i >= middle else 0 for i in range(len(sizes))]
     return [a[start : start + size] for start, size in zip(starts, sizes, strict=True)]
-
-
-class Fresh:
-    """Makes arrays for results: the last one again, as soon as nobody else holds it."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: str = "float32") -> None:
-        self.shape, self.dtype = shape, dtype
-        self.last = np.empty(shape, dtype)
-        self.unheld = sys.getrefcount(self.last)
-
-    def __call__(self) -> Any:
-        """An array of unspecified content, for the caller to keep."""
-        if sys.getrefcount(self.last) != self.unheld:
-            self.last = np.empty(self.shape, self.dtype)
-        return self.last
 
 
 def both(loop: Callable[..., None], rows: list[Any], *arguments: Any) -> None:

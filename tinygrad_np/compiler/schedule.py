@@ -41,7 +41,7 @@ def scheduled(program: Program, large: int = LARGE) -> list[Item]:
     A loop begins when nothing else can run, and takes up all that is ready then, or becomes ready by it. What is not
     part of a loop keeps its order; so does what is not pure.
     """
-    steps = program.steps
+    steps, large = program.steps, max(large, 2)
     position = {step: i for i, step in enumerate(steps)}
     readers: dict[Value, list[Value]] = defaultdict(list)
     missing: Counter[Value] = Counter()
@@ -106,9 +106,11 @@ def _space(step: Value, large: int) -> tuple[int, ...] | None:
 
 def _can_be_cut(arg: Value, space: tuple[int, ...]) -> bool:
     """Whether blocks of an operand go with blocks of the result, as if both were flat: no broadcasting, no axes moved."""
+    if size(arg) == 1:
+        return len(arg.shape) <= 1  # more axes would make the blocks have more axes
     while is_view(arg) and arg.function is np.reshape:
         arg = arg.args[0]
-    return size(arg) == 1 or ((arg.shape == space or size(arg) == size_of(space)) and not is_view(arg))
+    return ((arg.shape == space or size(arg) == size_of(space)) and not is_view(arg))
 
 
 def size_of(shape: tuple[int, ...]) -> int:

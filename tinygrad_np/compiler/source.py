@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.compiler.kinds import is_contraction, reduced_axes, reducing_ufunc, scalar_of
-from tinygrad_np.compiler.memory import Memory
+from tinygrad_np.compiler.memory import Memory, Place
 from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import size
@@ -24,8 +24,9 @@ class Source:
 
     Attributes
     ----------
-    imports, header, body, loops : list of str
-        The functions of NumPy, and lines: what is done once, what ``step`` does, the functions that go block by block.
+    imports, header, bound, body, loops : list of str
+        The functions of NumPy, and lines: what is done once, what is done once for each memory for results, what
+        ``step`` does, the functions that go block by block.
     given : dict
         What has no text: long constants, functions of the user. The code finds them under these names.
     """
@@ -34,6 +35,7 @@ class Source:
         self.program, self.memory, self.full = program, memory, full
         self.imports: list[str] = []
         self.header: list[str] = []
+        self.bound: list[str] = []
         self.loops: list[str] = []
         self.body: list[str] = []
         self.given: dict[str, Any] = {}
@@ -71,15 +73,19 @@ class Source:
         """Call a value by a name that stands already."""
         self._named[value] = name
 
+    def lines(self, *values: Value) -> list[str]:
+        """Where to declare what depends on some values."""
+        return self.bound if any(map(self.memory.in_results, values)) else self.header
+
     def _declare(self, value: Value) -> None:
-        name, place = self._named[value], self.memory.place.get(value)
-        if place is None:
-            self.header.append(f"{name} = {self._view_text(value)}")
-            return
-        offset = place.block.offset + place.offset
+        place = self.memory.place.get(value)
+        text = self._view_text(value) if place is None else self.array(place, value)
+        self.lines(value).append(f"{self._named[value]} = {text}")
+
+    def array(self, place: Place, value: Value) -> str:
+        """The array of a value, at a place."""
         dtype = "" if value.dtype == np.float32 else f", {value.dtype.name!r}"
-        line = f"{name} = array({'state' if place.block.kind == 'state' else 'arena'}, {offset}, {value.shape}{dtype})"
-        self.header.append(line)
+        return f"array({place.block.kind}, {place.block.offset + place.offset}, {value.shape}{dtype})"
 
     def _constant(self, value: Value) -> str:
         assert value.array is not None
@@ -98,11 +104,11 @@ class Source:
         else:
             self.header.append(f"{name} = {text}")
 
-    def once(self, wish: str, text: str) -> str:
-        """The name of something that is computed once."""
+    def once(self, wish: str, text: str, *values: Value) -> str:
+        """The name of something that is computed once, and depends on some values."""
         if text not in self._unique:
             self._unique[text] = self.unused(wish)
-            self.header.append(f"{self._unique[text]} = {text}")
+            self.lines(*values).append(f"{self._unique[text]} = {text}")
         return self._unique[text]
 
     def function(self, function: Any) -> str:
@@ -179,7 +185,7 @@ class Source:
             return f"{self.function(np.copyto)}({out}, {x}{unsafe})"
         if function is np.reshape:
             seen = f"np.reshape({out}, {step.args[0].shape})"
-            return f"{self.function(np.copyto)}({self.once(f'{out}_as_{x}', seen)}, {x})"
+            return f"{self.function(np.copyto)}({self.once(f'{out}_as_{x}', seen, step)}, {x})"
         assert reducing_ufunc(step), step
         if True:
             axes = reduced_axes(step)
@@ -215,12 +221,8 @@ class Source:
         return Value(None, (), {}, step.shape, step.dtype, array=np.full(step.shape, number, step.dtype))
 
     def fresh(self, step: Value) -> str:
-        text = f"Fresh({step.shape}, {step.dtype.name!r})"
-        name = self.name(step)
-        if size(step) * step.dtype.itemsize < 1 << 16:
-            return f"{name} = np.empty({step.shape}, {step.dtype.name!r})"
-        self.header.append(f"new_{name} = {text}")
-        return f"{name} = new_{name}()"
+        """The line that makes the array of a result."""
+        return f"{self.name(step)} = np.empty({step.shape}, {step.dtype.name!r})"
 
     def _add_join(self, step: Value) -> None:
         """Copy what does not lie in its place."""
@@ -228,11 +230,8 @@ class Source:
         for arg in step.args:
             here = self.memory.root_place(arg)
             if here is None or here.block is not place.block or here.offset != place.offset + offset:
-                part = self.once(
-                    f"{self.name(step)}_part",
-                    f"array({'state' if place.block.kind == 'state' else 'arena'}, {place.block.offset + place.offset + offset}, "
-                    f"{arg.shape}, {arg.dtype.name!r})",
-                )
+                there = Place(place.block, place.offset + offset)
+                part = self.once(f"{self.name(step)}_part", self.array(there, arg), step)
                 self.body.append(f"{self.function(np.copyto)}({part}, {self.name(arg)})")
             offset += size(arg) * arg.dtype.itemsize
 
@@ -241,8 +240,9 @@ class Source:
         """Write what comes last: the copies of new states that do not lie there yet, and the results."""
         results, states = [], set(self.program.state)
         for result in self.program.results:
-            ours = result in self.memory.fixed or result.array is not None
-            results.append(f"{self.name(result)}.copy()" if ours else self.name(result))
+            ours = result.function is None or result in self.memory.fixed or self.memory.may_be_ours(result)
+            lent = result in self.memory.lent and self.name(result) not in results
+            results.append(f"{self.name(result)}.copy()" if ours and not lent else self.name(result))
         if results and self.memory.copies:
             self.body += [f"results = [{', '.join(results)}]"]
         copies = []
@@ -257,15 +257,23 @@ class Source:
         self.body.append(f"return {'results' if results and copies else listed}")
 
     def code(self) -> str:
-        """All of it."""
+        """All of it, but for the memory."""
         inputs = ", ".join(self.name(value) for value in self.program.inputs)
         state = ", ".join(self.name(value) for value in self.program.state)
         direct = sorted(name for name in self.imports if "=" not in name)
         lines = [f"from numpy import {', '.join(direct)}", ""] if direct else []
         lines += sorted(name for name in self.imports if "=" in name)
-        lines += [f"arena = memory({self.memory.arena})", f"state = memory({self.memory.state})", "", *self.header]
-        lines += [f"STATE = [{state}]", "", "", *self.loops, f"def step({inputs}):", *(f"    {x}" for x in self.body)]
-        return "\n".join(lines) + "\n"
+        lines += ["", *self.header, f"STATE = [{state}]", "", "", *self.loops]
+        step = [f"def step({inputs}):", *(f"    {line}" for line in self.body)]
+        if self.bound:
+            lent = ", ".join(map(self.name, self.memory.lent))
+            lines += ["def bound(results):", *(f"    {line}" for line in [*self.bound, "", *step, ""])]
+            step = [f"    return step, [{lent}]"]
+        return "\n".join([*lines, *step, ""])
+
+    def memories(self) -> str:
+        """The lines that allocate what the code works on."""
+        return f"arena = memory({self.memory.arena})\nstate = memory({self.memory.state})\n"
 
 
 def _constant_name(array: Any) -> str:

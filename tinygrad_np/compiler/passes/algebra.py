@@ -25,13 +25,15 @@ def simplified(program: Program) -> Program:
 def _simpler(value: Value, call: Call) -> Value | None:
     for identity in (_neutral, _of_negative, _of_view, _of_broadcast, _sum_of_broadcast):
         found = identity(value, call)
-        if found is not None and (found.shape, found.dtype) == (value.shape, value.dtype):
+        if found is not None and (found.shape, found.dtype, found.weak) == (value.shape, value.dtype, value.weak):
             return found
     return None
 
 
 def _neutral(value: Value, call: Call) -> Value | None:
     """``x * 1``, ``x / 1``, ``x + 0``, ``x - 0``, ``x ** 1``; a cast, a view, a sum that changes nothing."""
+    if value.function in (np.ndarray.copy, np.copy) and len(value.args) == 1:
+        return value.args[0]  # arrays of a program do not change
     if is_elementwise(value) and len(value.args) == 2 and isinstance(value.function, np.ufunc):
         x, y = value.args
         for kept, other, functions, neutral in (
@@ -87,6 +89,8 @@ def _of_view(value: Value, call: Call) -> Value | None:
     if not isinstance(x, Value) or x.function is not value.function or x.kwargs:
         return None
     made = {"shape": value.shape, "dtype": value.dtype}
+    if value.function is np.reshape and x.args[0].shape == value.shape:
+        return x.args[0]  # type: ignore[no-any-return]
     if value.function is np.reshape:
         return call(np.reshape, x.args[0], value.shape, **made)
     if value.function is np.transpose:

@@ -42,7 +42,10 @@ def in_canonical_form(program: Program) -> Program:
 def _canonical(value: Value, call: Call) -> Value | None:
     args, made = value.args, {"shape": value.shape, "dtype": value.dtype}
     x = args[0] if args else None
-    if not isinstance(x, Value):
+    if value.function is np.full and isinstance(args[1], Value) and args[1].weak:
+        number = call(np.asarray, args[1], value.dtype, shape=(), dtype=value.dtype)
+        return call(np.broadcast_to, number, value.shape, **made)
+    if not isinstance(x, Value) or value.weak:
         return None
     if value.function in _OPERATORS:
         return call(_OPERATORS[value.function], *args, **made)

@@ -37,6 +37,8 @@ def _cast(value: Value, call: Call) -> Value | None:
 def _as(arg: Any, dtype: np.dtype[Any], call: Call) -> Any:
     if is_scalar(arg):
         return constant(np.array(arg, dtype))
+    if arg.weak:
+        return call(np.asarray, arg, dtype, shape=(), dtype=dtype)
     if arg.dtype == dtype:
         return arg
     if arg.array is not None:
@@ -46,8 +48,15 @@ def _as(arg: Any, dtype: np.dtype[Any], call: Call) -> Any:
 
 def loop_dtypes(ufunc: np.ufunc, args: tuple[Any, ...]) -> tuple[np.dtype[Any], ...] | None:
     """The dtypes of operands and result that a ufunc computes in; None, where NumPy does not tell."""
-    given = [type(arg) if type(arg) in (int, float, complex) else getattr(arg, "dtype", np.dtype(bool)) for arg in args]
+    given = [_weak_type(arg) or getattr(arg, "dtype", np.dtype(bool)) for arg in args]
     try:
         return ufunc.resolve_dtypes((*given, None))
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _weak_type(arg: Any) -> type | None:
+    """The type of a Python number, which takes the dtype of what it meets."""
+    if isinstance(arg, Value):
+        return {"i": int, "f": float, "c": complex}.get(arg.dtype.kind) if arg.weak else None
+    return type(arg) if type(arg) in (int, float, complex) else None

@@ -19,7 +19,7 @@ def without_repetitions(program: Program) -> Program:
     def rule(value: Value, call: Call) -> Value | None:
         if not is_pure(value.function):
             return None
-        key = (value.function, _key(value.args), _key(value.kwargs), value.dtype)
+        key = (value.function, _key(value.args), _key(value.kwargs), value.dtype, value.weak)
         found = seen.setdefault(key, value)
         return None if found is value else found
 
