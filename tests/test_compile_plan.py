@@ -27,7 +27,7 @@ def programs(draw: Draw) -> Builder:
     """Programs of all kinds of steps, with states that some of the values replace."""
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     build, n = Builder(), draw(st.sampled_from(SIDES))
-    shapes = [(n,), (n, 3), (3, n), (n, n), (), (2, 3, n)]
+    shapes = [(n,), (n, 3), (3, n), (n, n), (), (2, 3, n), (4 * n, n)]
     values = []
     for i in range(draw(st.integers(1, 3))):
         values.append(build.input(rng.standard_normal(draw(st.sampled_from(shapes))), f"x{i}"))
