@@ -265,11 +265,9 @@ class Source:
         lines += sorted(name for name in self.imports if "=" in name)
         lines += ["", *self.header, f"STATE = [{state}]", "", "", *self.loops]
         step = [f"def step({inputs}):", *(f"    {line}" for line in self.body)]
-        if self.bound:
-            lent = ", ".join(map(self.name, self.memory.lent))
-            lines += ["def bound(results):", *(f"    {line}" for line in [*self.bound, "", *step, ""])]
-            step = [f"    return step, [{lent}]"]
-        return "\n".join([*lines, *step, ""])
+        lent = ", ".join(map(self.name, self.memory.lent))
+        lines += ["def bound(results):", *(f"    {line}" if line else "" for line in [*self.bound, "", *step, ""])]
+        return "\n".join([*lines, f"    return step, [{lent}]", ""])
 
     def memories(self) -> str:
         """The lines that allocate what the code works on."""
