@@ -86,8 +86,8 @@ class Arithmetic:
                 return None
             steps[top] = None
             stack += _operands([top.args, top.kwargs])
-        order = {step: i for i, step in enumerate([*self._captured.conditions.steps, *self._captured.program.steps])}
-        return sorted(steps, key=order.__getitem__)
+        in_order = dict.fromkeys([*self._captured.conditions.steps, *self._captured.program.steps])
+        return [step for step in in_order if step in steps]
 
     def _line(self, step: Value) -> str:
         self._names[step] = name = f"n{len(self._names)}"

@@ -19,7 +19,7 @@ from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.recording import CaptureError, Check, Recording, Symbol, current
 from tinygrad_np.compiler.results import Output, handed_out
 from tinygrad_np.compiler.traced import Traced, bare
-from tinygrad_np.graph import Node
+from tinygrad_np.graph import Node, walk
 from tinygrad_np.record import wrap
 from tinygrad_np.tensor import Tensor
 from tinygrad_np.tree import flatten, tree_map
@@ -27,7 +27,8 @@ from tinygrad_np.tree import flatten, tree_map
 __all__ = ["Captured", "Source", "capture"]
 
 _KINDS: dict[str, Any] = {
-    "tensor": Tensor, "array": Traced | np.ndarray, "number": TracedNumber | bool | int | float,
+    "tensor": Tensor, "array": Traced | np.ndarray, "scalar": Traced | np.generic,
+    "number": TracedNumber | bool | int | float,
 }  # fmt: skip
 
 #: A number that the program follows: (``id`` of its container, its key).
@@ -40,8 +41,8 @@ class Source:
 
     Attributes
     ----------
-    kind : "tensor", "array", "number" or "grad"
-        The value of a Tensor, an array, a Python number, the gradient that a Tensor has.
+    kind : "tensor", "array", "scalar", "number" or "grad"
+        The value of a Tensor, an array, a NumPy scalar, a Python number, the gradient that a Tensor has.
     thing : object
         The Tensor, the array, the number; of a gradient, its Tensor.
     places : list of Place
@@ -92,6 +93,8 @@ class Captured:
         The leaves of what the function returns.
     rebuild : callable or None
         Puts leaves into the structure of what it returns; ``None`` if that is a single leaf.
+    open_graph : bool
+        Whether what it returns can be differentiated with respect to Tensors among the arguments.
     changed : list of str
         What the function changed that a program cannot repeat.
     numbers : set of (int, key)
@@ -109,6 +112,7 @@ class Captured:
     draws: list[Draw]
     outputs: list[Output]
     rebuild: Callable[[list[Any]], Any] | None
+    open_graph: bool
     changed: list[str] = field(default_factory=list)
     numbers: Followed = field(default_factory=set)
 
@@ -222,9 +226,15 @@ class _Stage:
             self.sources.append(source)
         return stand_in
 
-    def _number(self, leaf: Leaf) -> TracedNumber:
-        number = float(leaf.thing) if isinstance(leaf.thing, float | np.floating) else leaf.thing
-        optimizer = self.surroundings.counts.get((id(leaf.place.container), leaf.place.key))
+    def _number(self, leaf: Leaf) -> TracedNumber | Traced:
+        where = id(leaf.place.container), leaf.place.key
+        number, optimizer = leaf.thing, self.surroundings.counts.get(where)
+        if isinstance(number, np.generic):
+            if where not in self.surroundings.rates:
+                value = _input(np.asarray(number), leaf.name)
+                self.sources.append(Source("scalar", number, [leaf.place], value, value))
+                return Traced(np.asarray(number), value, borrowed=True, scalar=True)
+            number = number.item()
         count = (
             optimizer,
             number,
@@ -285,10 +295,16 @@ class _Stage:
         conditions = Program(inputs, state, [step for step in steps if step in looked_at], checked)
         found = Captured(
             program, conditions, self.recording.checks, self.recording.lines, self.surroundings, arguments, positional,
-            self.sources, self.draws, outputs, rebuild,
+            self.sources, self.draws, outputs, rebuild, self._open_graph(leaves, arguments),
         )  # fmt: skip
         self._look_around(found)
         return found
+
+    def _open_graph(self, leaves: list[Any], arguments: dict[str, Any]) -> bool:
+        nodes = [leaf.node for leaf in leaves if isinstance(leaf, Tensor) and leaf.requires_grad and not leaf.is_leaf]
+        nodes = [node for node in nodes if node.saved is not None]  # backward has not been there
+        given = {leaf.node for leaf in flatten(arguments)[0] if isinstance(leaf, Tensor) and leaf.requires_grad}
+        return bool(nodes and given) and not given.isdisjoint(walk(*nodes, constants=False))
 
     def _value_of(self, thing: Any) -> Value:
         """The Value of something that is handed out."""
@@ -304,16 +320,15 @@ class _Stage:
             source.recorded = isinstance(grad, Tensor) and grad.requires_grad
             source.after = None if grad is None else self._value_of(grad)
             return
-        stand_in = None if source.kind == "number" else self._known[id(source.thing)][0]
-        place = source.places[0]
-        found = stand_in
-        if source.kind == "number" or (len(source.places) == 1 and not isinstance(place.container, tuple)):
+        place, number = source.places[0], source.kind in ("number", "scalar")
+        found = stand_in = None if number else self._known[id(source.thing)][0]
+        if number or (len(source.places) == 1 and not isinstance(place.container, tuple)):
             found = place.get()
             if not isinstance(found, _KINDS[source.kind]):
                 source.after = source.before
                 self.lost.append(place)
                 return
-        source.rebound = source.kind != "number" and found is not stand_in
+        source.rebound = not number and found is not stand_in
         if isinstance(found, Tensor) and found.requires_grad and (not found.is_leaf or source.rebound):
             assert source.before is not None
             raise CaptureError(
@@ -411,7 +426,7 @@ def _input(array: Any, name: str, weak: bool = False) -> Value:
 
 
 def _is_number(thing: Any) -> bool:
-    return isinstance(thing, int | float | np.floating) and not isinstance(thing, bool)
+    return isinstance(thing, int | float | np.number) and not isinstance(thing, bool)
 
 
 def _the_number(number: Any) -> Any:

@@ -55,6 +55,10 @@ class _Case:
         self._build, self.confirmed = lambda program: other.plan, True
 
 
+class _ToBeDifferentiated(Exception):
+    """The function belongs to a larger graph: its results depend on Tensors among its arguments that are differentiated."""
+
+
 class Compiled:
     """What :func:`tinygrad_np.compile` returns: the function, as it was captured.
 
@@ -62,6 +66,8 @@ class Compiled:
     ----------
     function : callable
         The function itself.
+    captures : int
+        How often Python has run it to capture it.
     program : Program
         What the last capture has recorded.
     source : str
@@ -76,10 +82,12 @@ class Compiled:
         if backend not in BACKENDS:
             raise ValueError(f"compile: there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}")
         self._cases: list[_Case] = []
+        self._plain: list[Signature] = []  # calls that are not to be compiled
         self._latest: _Case | None = None
         self._followed: Followed = set()
         self._numbers: dict[tuple[int, Any], tuple[Any, Any]] = {}  # a number's place -> its container, the number
         self._unsteady = 0
+        self.captures = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if current.get() is not None or active_sizes.get():  # inside of another capture, or of vmap
@@ -107,21 +115,28 @@ class Compiled:
                 waiting.append(case)
         if any(case.confirmed and not case.expected for case in waiting):
             return self(*args, **kwargs)  # the same numbers in other objects
+        if any(signature.matches(args, kwargs) is not MISS for signature in self._plain):
+            return self.function(*args, **kwargs)
         if not waiting and len(self._cases) >= self.max_captures:
             return self._give_up(args, kwargs)
         positional = _names(self.function, len(args))
         arguments = dict(zip(positional, args, strict=True)) | kwargs
         surroundings = Surroundings([(Place({}, ""), self.function, ""), (Place({}, ""), arguments, "")])
         followed = self._follow(surroundings, arguments)
-        return capture(
-            self.function, arguments, positional, surroundings, followed,
-            lambda captured: self._accept(captured, [case for case in waiting if not case.confirmed]),
-        )  # fmt: skip
+        self.captures += 1
+        try:
+            return capture(
+                self.function, arguments, positional, surroundings, followed,
+                lambda captured: self._accept(captured, [case for case in waiting if not case.confirmed]),
+            )  # fmt: skip
+        except _ToBeDifferentiated as found:
+            self._plain.append(found.args[0])
+            return self.function(*args, **kwargs)
 
     def _follow(self, surroundings: Surroundings, arguments: dict[str, Any]) -> Followed:
         """The numbers that have been others before: the program is to compute with what they are in each call."""
         for leaf in surroundings.leaves:
-            if type(leaf.thing) in (int, float):
+            if type(leaf.thing) in (int, float) or isinstance(leaf.thing, np.number):
                 container = leaf.place.container
                 where = (0 if container is arguments else id(container), leaf.place.key)
                 if where in self._numbers and self._numbers[where][1] != leaf.thing:
@@ -131,6 +146,8 @@ class Compiled:
 
     def _accept(self, captured: Captured, waiting: list[_Case]) -> None:
         """See whether a capture can be replayed."""
+        if captured.open_graph:
+            raise _ToBeDifferentiated(Signature(captured))
         if captured.changed:
             new = captured.numbers - self._followed
             self._followed |= new

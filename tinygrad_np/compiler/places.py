@@ -236,10 +236,12 @@ def _of_class(kind: type, name: str) -> Iterator[tuple[Place, Any, str]]:
             if key in known or (key.startswith("__") and key != "__call__"):
                 continue
             known.add(key)
-            function = thing.fget if isinstance(thing, property) else getattr(thing, "__func__", thing)
+            place = Place(thing, "fget", True) if isinstance(thing, property) else Place(thing, "__func__", True)
+            place = Place(base, key, True) if isinstance(thing, FunctionType) else place
+            function = getattr(place.container, place.key, None)
             if isinstance(function, FunctionType):
                 if not _is_library(function.__module__):
-                    yield Place(vars(base), key), function, f"{name}.{key}"
+                    yield place, function, f"{name}.{key}"
             elif is_plain(thing) or isinstance(thing, Tensor | np.ndarray | dict | list):
                 yield Place(base, key, True), thing, f"{name}.{key}"
 

@@ -75,13 +75,15 @@ class Recording:
         self._adopted: dict[int, tuple[Array, Any]] = {}
 
     # --- steps ------------------------------------------------------------------------------------------------------
-    def step(self, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], like: Any) -> Value:
+    def step(
+        self, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], like: Any, weak: bool = False
+    ) -> Value:
         """Append a call, with Values in place of arrays; ``like`` is its result, or has its shape and dtype."""
         if isinstance(like, tuple | list):
             shape, dtype = (), np.dtype(object)
         else:
             shape, dtype = like.shape, like.dtype
-        value = Value(function, self.operands(tuple(args)), self.operands(kwargs), shape, dtype)
+        value = Value(function, self.operands(tuple(args)), self.operands(kwargs), shape, dtype, weak=weak)
         self.steps.append(value)
         return value
 

@@ -181,7 +181,8 @@ class Signature:
 
     def _arrays(self) -> tuple[list[str], list[str]]:
         """Lines that find arrays, numbers and gradients; and lines that look at the shapes of those that are state."""
-        captured, lines, forms, grads = self._captured, list[str](), list[str](), list[str]()
+        captured = self._captured
+        lines, forms, grads, reads = list[str](), list[str](), list[str](), list[str]()
         numbers: dict[Any, list[Source]] = {}
         state: dict[Any, str] = {}
         for source in captured.sources:
@@ -193,15 +194,15 @@ class Signature:
                 node = self._node(source)
                 grads.append(f"{node}.grad is {'not ' if source.before is None else ''}None")
                 if source.before in captured.program.inputs:
-                    lines += [
-                        f"{at} = {node}.grad",
-                        f"{at} = {at}._data if isinstance({at}, Tensor) else asarray({at})",
-                    ]
+                    reads.append(f"{at} = {node}.grad._data if isinstance({node}.grad, Tensor) else asarray({node}.grad)")
             else:
                 found = self._at(first)
                 if source.kind == "tensor":
                     lines += self._same_tensor(source)
                     found = f"{self._tensors[id(source.thing)]}._data"
+                elif source.kind == "scalar":
+                    lines.append(unless(f"type({found}) is not {self._bind(type(source.thing), 'type')}"))
+                    found = f"asarray({found})"
                 lines += [unless(f"{self._at(place)} is not {found}") for place in others if source.kind == "array"]
                 if source.before in captured.program.state:
                     state[source.before] = found
@@ -209,8 +210,7 @@ class Signature:
                     forms.append(unless(self._other_form(source, at)))
                 else:
                     lines += [f"{at} = {found}", unless(self._other_form(source, at))]
-        if grads:
-            lines.insert(0, unless(" or ".join(grads)))
+        lines += [*([unless(" or ".join(grads))] if grads else []), *reads]
         for sources in numbers.values():
             lines += self._same_number(sources)
         return [
@@ -230,7 +230,7 @@ class Signature:
     def _other_form(self, source: Source, at: str) -> str:
         assert source.before is not None
         dtype = self._bind(source.before.dtype, "dtype")
-        kind = "" if source.kind == "tensor" else f"type({at}) is not {self._bind(type(source.thing), 'type')} or "
+        kind = "" if source.kind != "array" else f"type({at}) is not {self._bind(type(source.thing), 'type')} or "
         return f"{kind}{at}.shape != {source.before.shape} or {at}.dtype is not {dtype} and {at}.dtype != {dtype}"
 
     def _same_tensor(self, source: Source) -> list[str]:
@@ -300,6 +300,8 @@ class Signature:
             return [f"{self._tensors[id(source.thing)]}._data = {new}"]
         if source.kind == "tensor":
             return [f"{self._at(source.places[0])} = wrap({new})"]
+        if source.kind == "scalar":
+            return [f"{self._at(source.places[0])} = {new}[()]"]
         if source.rebound or self._is_memory(source):
             return [f"{self._at(place)} = {new}" for place in source.places]
         return [f"copyto({self._reads[source]}, {new})"]
@@ -345,4 +347,4 @@ def indented(line: str) -> str:
 
 def _by_place(source: Source) -> bool:
     """Whether other objects may come to the place of a source."""
-    return source.kind in ("array", "number") or source.rebound
+    return source.kind in ("array", "number", "scalar") or source.rebound

@@ -17,7 +17,7 @@ Function = Callable[..., Any]
 #: What they return can be told without the numbers, which are only looked at to be shown.
 SHAPES_ONLY: frozenset[Function] = frozenset([
     np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj, np.common_type,
-    np.may_share_memory, np.shares_memory, np.array_repr, np.array_str, np.array2string,
+    np.may_share_memory, np.shares_memory, np.einsum_path, np.array_repr, np.array_str, np.array2string,
 ])  # fmt: skip
 
 #: Function -> the position of the array that it writes into.

@@ -297,8 +297,14 @@ def traced_call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
     if (out := kwargs.pop("out", None)) is not None:
         out[...] = traced_call(function, args, kwargs)
         return out
-    result = function(*bare(args), **bare(kwargs))
+    result = function(*_given(function, args), **bare(kwargs))
     return traced_results(function, args, kwargs, result)
+
+
+def _given(function: Function, args: tuple[Any, ...]) -> Any:
+    """The arguments as they are in this run; a method of ndarray gets an ndarray even where there is a NumPy scalar."""
+    found = bare(tuple(args))
+    return (args[0].array, *found[1:]) if getattr(function, "__objclass__", None) is np.ndarray else found
 
 
 def traced_results(function: Function, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
@@ -314,8 +320,10 @@ def traced_results(function: Function, args: Any, kwargs: dict[str, Any], result
             for i, part in enumerate(result)
         ]
         return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
-    if isinstance(result, bool | int | float | complex):
-        result = np.asarray(result)[()]
+    if isinstance(result, bool | int | float) and not isinstance(result, np.generic):
+        from tinygrad_np.compiler.number import TracedNumber
+
+        return TracedNumber(result, now.step(function, args, kwargs, np.asarray(result), weak=True))
     if not isinstance(result, np.ndarray | np.generic):
         raise CaptureError(
             f"{user_line()}: a compiled function calls {getattr(function, '__name__', function)}, which returns a "
@@ -366,7 +374,7 @@ def _transpose(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any
 
 def _copy(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any:
     """A copy, which is the same value; nothing has to be computed unless it lies in memory in another way."""
-    result = function(bare(array), *args, **kwargs)
+    result = function(*_given(function, (array, *args)), **kwargs)
     if result is array.array:
         return array
     if result.dtype == array.dtype and (result.strides == array.strides or result.ndim < 2):

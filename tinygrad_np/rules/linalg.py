@@ -352,7 +352,7 @@ def from_diagonal(
     a: Any, *, shape: tuple[int, ...], offset: int = 0, axis1: int = -2, axis2: int = -1
 ) -> Any:  # fmt: skip
     """Zeros of ``shape``, with ``a`` on that diagonal."""
-    out = np.zeros((*a.shape[: a.ndim + 1 - len(shape)], *shape), a.dtype)
+    out = np.zeros_like(a, shape=(*a.shape[: a.ndim + 1 - len(shape)], *shape))
     on = np.diagonal(out, offset, axis1, axis2)
     on.flags.writeable = True  # NumPy locks it for fear of misunderstandings: this one is understood
     on[...] = a
