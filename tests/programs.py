@@ -1,4 +1,4 @@
-"""Programs to compile, built by hand: what a capture of the same computation would hold."""
+"""Programs to compile: whole steps, built by hand as a capture would record them, and random ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, substitute
@@ -194,3 +195,82 @@ def chain(n: int = 1_000_000, dtype: Any = np.float32) -> Builder:
     gw = build(np.multiply, g_u, x)
     build.program.results = [loss, gx, gw, g_u]
     return build
+
+
+# --- random ones -----------------------------------------------------------------------------------------------------
+Draw = Any
+SIDES = (1, 2, 3, 5)
+UNARY = [np.tanh, np.exp, np.negative, np.absolute, np.square, np.sin, np.sign]
+BINARY = [np.add, np.subtract, np.multiply, np.maximum, np.minimum, np.greater, np.arctan2]
+
+
+@st.composite
+def programs(draw: Draw) -> Builder:
+    """Programs of all kinds of steps, with states that some of the values replace."""
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    build, n = Builder(), draw(st.sampled_from(SIDES))
+    shapes = [(n,), (n, 3), (3, n), (n, n), (), (2, 3, n), (4 * n, n)]
+    values = []
+    for i in range(draw(st.integers(1, 3))):
+        values.append(build.input(rng.standard_normal(draw(st.sampled_from(shapes))), f"x{i}"))
+    for i in range(draw(st.integers(0, 4))):
+        values.append(build.state(rng.standard_normal(draw(st.sampled_from(shapes))), f"state.{i}"))
+    values.append(build.constant(draw(st.sampled_from([np.ones(n), rng.standard_normal(n), np.array(2.0), np.zeros(n)]))))
+    for _ in range(draw(st.integers(1, 25))):
+        kind = draw(st.sampled_from(["unary", "binary", "number", "reduce", "matmul", "view", "index", "cast", "other"]))
+        a, b = (draw(st.sampled_from(values)) for _ in range(2))
+        step = _step(draw, build, kind, a, b)
+        if step is not None and np.size(build.arrays[step]) < 500:
+            values.append(step)
+    steps = [v for v in values if v.function is not None]
+    build.program.results = draw(st.lists(st.sampled_from(values), min_size=1, max_size=3))
+    for state in build.program.state:
+        fitting = [v for v in [*steps, *build.program.state] if (v.shape, v.dtype) == (state.shape, state.dtype)]
+        if fitting and draw(st.booleans()):
+            build.program.updates[state] = draw(st.sampled_from(fitting))
+    return build
+
+
+def _step(draw: Draw, build: Builder, kind: str, a: Value, b: Value) -> Value | None:
+    x, y = build.arrays.get(a, a.array), build.arrays.get(b, b.array)
+    rank = np.ndim(x)
+    if kind == "unary" and x.dtype.kind == "f":
+        function = draw(st.sampled_from(UNARY))
+        return build(np.tanh, a) if function in (np.exp, np.square) and np.max(np.abs(x), initial=0) > 5 else build(function, a)
+    if kind == "binary":
+        try:
+            np.broadcast_shapes(np.shape(x), np.shape(y))
+        except ValueError:
+            return None
+        function = draw(st.sampled_from(BINARY))
+        return None if function is np.subtract and x.dtype == y.dtype == bool else build(function, a, b)
+    if kind == "number" and x.dtype.kind == "f":
+        number = draw(st.sampled_from([0, 1, 0.5, 3, -1.0]))
+        function = draw(st.sampled_from([np.add, np.subtract, np.multiply, np.maximum, np.divide]))
+        swapped = draw(st.booleans()) and function is not np.divide
+        if function is np.divide and number == 0:
+            return None
+        return build(function, number, a) if swapped else build(function, a, number)
+    if kind == "reduce" and rank and np.size(x):
+        axis = draw(st.sampled_from([None, 0, -1, tuple(range(rank))]))
+        ufunc = np.add if x.dtype == bool else draw(st.sampled_from([np.add, np.maximum]))
+        return build(ufunc.reduce, a, axis=axis, keepdims=draw(st.booleans()))
+    if kind == "matmul" and rank == 2 and np.ndim(y) in (1, 2) and np.shape(x)[1] == np.shape(y)[0]:
+        return build(np.matmul, a, b) if {x.dtype, y.dtype} == {np.dtype(float)} else None
+    if kind == "view" and rank:
+        shape = np.shape(x)
+        function, args = draw(st.sampled_from([
+            (np.transpose, ()), (np.reshape, ((-1,),)), (np.broadcast_to, ((2, *shape),)), (np.swapaxes, (0, -1)),
+            (np.expand_dims, (0,)), (operator.getitem, ((..., None),)), (operator.getitem, (slice(None, None, -1),)),
+            (operator.getitem, (slice(0, 2),)), (operator.getitem, (0,)),
+        ]))  # fmt: skip
+        return build(function, a, *args)
+    if kind == "index" and rank:
+        return build(operator.getitem, a, (build.constant(np.array([0, -1, 0])),))
+    if kind == "cast":
+        return build(np.ndarray.astype, a, np.dtype(float))
+    if kind == "other" and rank == 1:
+        return build(np.where, build(np.greater, a, 0), a, draw(st.sampled_from([a, 0.0])))
+    if kind == "other" and rank:
+        return build(draw(st.sampled_from([np.cumsum, np.flip, np.real])), a)
+    return None

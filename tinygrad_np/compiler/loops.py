@@ -72,8 +72,6 @@ def write(source: Source, loop: Loop) -> None:
     arguments: dict[Value, None] = {}
     lines = []
     for step in steps:
-        if step in memory.fresh:
-            source.body.append(source.fresh(step))
         for arg in operands(step):
             source.name(arg)
             if arg not in loop.slots and size(arg) == loop.n:

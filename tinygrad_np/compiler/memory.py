@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import is_contraction, is_elementwise, is_view, reducing_ufunc
+from tinygrad_np.compiler.kinds import is_array_of, is_contraction, is_elementwise, is_view, reducing_ufunc
 from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
@@ -18,7 +18,8 @@ from tinygrad_np.compiler.schedule import Item
 
 __all__ = ["ALIGNMENT", "Block", "Memory", "Place", "placed"]
 
-_LENT = 1 << 14  # bytes: smaller results are made anew, larger ones are lent
+_LENT = 1 << 14  # bytes: smaller results are copied, larger ones are lent
+_FEW = 16  # columns
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
@@ -58,8 +59,6 @@ class Memory:
         What is the same array in each run: all these, constants, and views of them.
     scratch : set of Value
         What exists block by block only, within one loop.
-    fresh : set of Value
-        Results: what is computed into new memory in each run.
     copies : list of (Value, Value)
         State, and the new value to be copied there at the end.
     lent : list of Value
@@ -72,15 +71,33 @@ class Memory:
         self.program, self.items = program, items
         self.place: dict[Value, Place] = {}
         self.scratch: set[Value] = set()
-        self.fresh: set[Value] = set()
+        self.fixed: set[Value] = set()
         self.blocks: list[Block] = []
         self.at = {step: (i, j) for i, item in enumerate(items) for j, step in enumerate(item.steps)}
         self._probes: dict[Value, Any] = {}
         self._reads: dict[Value, list[tuple[int, int]]] = defaultdict(list)  # root -> where it is read
         self._end = len(items)
         self._roots: dict[Value, frozenset[Value]] = {}
+        self._columns = self._by_columns()
         self._find_views()
         self._find_reads()
+
+    def _by_columns(self) -> set[Value]:
+        """The results that lie in memory column by column: with few columns, a call then has long runs to go through.
+
+        It is so for what is computed elementwise, or by a reduction, from what does not come row by row, and as long
+        as nobody goes through it block by block.
+        """
+        found: set[Value] = set()
+        looped = {arg for item in self.items if item.space for step in item.steps for arg in (step, *operands(step))}
+        for step in self.at:
+            rows, columns = step.shape if len(step.shape) == 2 else (0, 0)
+            if step in looped or not 2 <= columns <= _FEW or rows < 4 * columns or not is_elementwise(step):
+                continue
+            alike = [arg for arg in operands(step) if arg.shape == step.shape]
+            if all(arg in found or is_contraction(arg) for arg in alike):
+                found.add(step)
+        return found
 
     # --- what is a view of what -------------------------------------------------------------------------------------
     def _find_views(self) -> None:
@@ -91,7 +108,6 @@ class Memory:
         for item in self.items:
             for step in item.steps:
                 self._roots[step] = self._root_of(step)
-        self.fixed = set(self._probes)
 
     def _root_of(self, step: Value) -> frozenset[Value]:
         x = step.args[0] if step.args else None
@@ -104,7 +120,7 @@ class Memory:
                 self._probes[step] = seen
                 return self.roots(x)
         if is_computed_into(step):
-            self._probes[step] = np.empty(step.shape, step.dtype)
+            self._probes[step] = np.empty(step.shape, step.dtype, order="F" if step in self._columns else "C")
             return frozenset([step])
         return frozenset([step]).union(*map(self.roots, operands(step)))  # it may return a view of an operand
 
@@ -119,6 +135,10 @@ class Memory:
     def is_view(self, step: Value) -> bool:
         """Whether a step is nothing but another look at its operand."""
         return is_view(step) and step not in self._roots[step]
+
+    def by_columns(self, value: Value) -> bool:
+        """Whether an array lies in memory column by column."""
+        return value in self._columns and value in self.place
 
     def contiguous(self, value: Value) -> bool:
         """Whether an array of ours lies in memory in its own order, without gaps."""
@@ -216,15 +236,12 @@ class Memory:
             target = targets.get(step)
             if target and self._may_overwrite(step, target):
                 self._put(step, target.block, target.offset)
-            elif step in results and step not in targets:
-                if nbytes(step) < _LENT:
-                    self.fresh.add(step)
-                else:
-                    self._put(step, self._new(nbytes(step), "results", i, i), 0)
+            elif step in results and nbytes(step) >= _LENT and step not in self._columns and not target:
+                self._put(step, self._new(nbytes(step), "results", i, i), 0)
             else:
                 self._place_alone(step, i)
         self._lend()
-        self._forget_fresh()
+        self.fixed = set(self._probes) - self.scratch
         self.copies = [
             (state, value) for state, value in self.program.updates.items()
             if value is not state and not self._is_at(value, self.place[state])
@@ -249,11 +266,12 @@ class Memory:
 
     def _place_alone(self, step: Value, i: int) -> None:
         for arg in operands(step):
-            found = self._within(arg)
+            found = (arg, 0) if arg in self._columns else self._within(arg)
             if found is None or found[0] not in self.place or not is_elementwise(step):
                 continue
             place = self.place[found[0]]
             whole = place.offset == found[1] == 0 and place.block.nbytes == nbytes(arg) == nbytes(step)
+            whole &= (arg in self._columns) == (step in self._columns)
             if whole and place.block.kind == "arena" and arg.dtype == step.dtype and self._may_overwrite(step, place):
                 self._put(step, place.block, 0)
                 return
@@ -277,7 +295,9 @@ class Memory:
 
     def _plain(self, arg: Value, member: Value) -> bool:
         """Whether an operand does not look at ``member`` otherwise than from its beginning to its end."""
-        return member not in self.roots(arg) or (self._within(arg) == (member, 0) and size(arg) == size(member))
+        if arg is member or member not in self.roots(arg):
+            return True
+        return self._within(arg) == (member, 0) and size(arg) == size(member)
 
     def root_place(self, value: Value) -> Place | None:
         """Where a contiguous array of ours begins."""
@@ -289,13 +309,6 @@ class Memory:
 
     def _is_at(self, value: Value, place: Place) -> bool:
         return self.root_place(value) == place
-
-    def _forget_fresh(self) -> None:
-        """Views of what is new in each run are made in each run."""
-        for step in self.at:
-            if step in self.fresh or (self.is_view(step) and self.roots(step) & self.fresh):
-                self._probes.pop(step, None)
-        self.fixed = set(self._probes) - self.scratch
 
     def temporary(self, n: int, i: int) -> Block:
         """Memory for the time of one item."""
@@ -335,7 +348,7 @@ def is_computed_into(step: Value) -> bool:
     if step.dtype is None or step.dtype.hasobject:
         return False
     contraction = is_contraction(step) and math.prod(step.shape) > 0
-    return bool(is_elementwise(step) or reducing_ufunc(step) or contraction or step.function in (np.reshape, join))
+    return bool(is_elementwise(step) or reducing_ufunc(step) or contraction or is_array_of(step)) or step.function in (np.reshape, join)
 
 
 def placed(program: Program, items: list[Item]) -> Memory:

@@ -41,10 +41,6 @@ class _Step:
         del lent, memory
         self.free = [*map(getrefcount, self.owners)]
 
-    def is_free(self) -> bool:
-        """Whether nobody holds results."""
-        return [*map(getrefcount, self.owners)] == self.free
-
 
 class Plan:
     """A program that owns its memory, as compiled NumPy.
@@ -78,26 +74,14 @@ class Plan:
         exec(self._code, namespace)
         self._state = namespace["STATE"]
         self._lock = threading.Lock()
-        self._bound = namespace.get("bound")
-        self._steps = [self._new_step() for _ in range(2)] if self._bound else []
-        self._step = self._steps[0].run if self._bound else namespace["step"]
+        self._bound = namespace["bound"]
+        self._steps = [_Step(self._bound, self._sizes[2]) for _ in range(2 if self._sizes[2] else 1)]
 
     def again(self) -> Plan:
         """Return the same plan with memory of its own."""
         plan = copy(self)
         plan._set_up(self._given)
         return plan
-
-    def _new_step(self) -> _Step:
-        return _Step(self._bound, self._sizes[2])
-
-    def _free_step(self) -> Callable[..., list[Array]]:
-        """The code that writes to memory for results that nobody holds."""
-        for step in self._steps:
-            if step.is_free():
-                return step.run
-        self._steps = [self._steps[1], self._new_step()]
-        return self._steps[1].run
 
     @property
     def state(self) -> list[Array]:
@@ -109,8 +93,11 @@ class Plan:
         with self._lock:
             if state is not self._state:
                 self.load(state)
-            step = self._free_step() if self._bound else self._step
-            return step(*inputs), self._state
+            for step in self._steps:
+                if [*map(getrefcount, step.owners)] == step.free:  # nobody holds what it returned
+                    return step.run(*inputs), self._state
+            self._steps = [*self._steps[1:], _Step(self._bound, self._sizes[2])]
+            return self._steps[-1].run(*inputs), self._state
 
     def load(self, state: Sequence[Array]) -> list[Array]:
         """Take over a state; return the arrays that hold it."""
@@ -141,7 +128,7 @@ class Plan:
             "import base64\nimport os\nimport threading\nfrom collections.abc import Callable, Iterable\n"
         )
         imports += "from queue import SimpleQueue\nfrom typing import Any\n\nimport numpy as np\n"
-        end = f"\n\nstep, _ = bound(memory({source.memory.results}))\n" if source.bound else ""
+        end = f"\n\nstep, _ = bound(memory({source.memory.results}))\n"
         Path(path).write_text(f"{imports}{helpers}\n\n{source.memories()}{source.code()}{end}")
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import is_contraction, reduced_axes, reducing_ufunc, scalar_of
+from tinygrad_np.compiler.kinds import is_array_of, is_contraction, reduced_axes, reducing_ufunc, scalar_of
 from tinygrad_np.compiler.memory import Memory, Place
 from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Program, Value
-from tinygrad_np.compiler.rewriting import size
+from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.spelling import Names, array_text, function_text, plain_text
 
 __all__ = ["Source"]
@@ -45,7 +45,7 @@ class Source:
         for value in [*program.inputs, *program.state]:
             self._named[value] = self.unused(value.name or "x")
         for value in program.state:
-            self._unique[memory.place[value], value.shape, value.dtype] = self._named[value]
+            self._unique[memory.place[value], value.shape, value.dtype, False] = self._named[value]
             self._declare(value)
 
     # --- names ------------------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ class Source:
         if value.array is not None:
             return self._constant(value)
         place = self.memory.place.get(value)
-        key = (place, value.shape, value.dtype)
+        key = (place, value.shape, value.dtype, self.memory.by_columns(value))
         if place is not None and key in self._unique:
             self._named[value] = self._unique[key]  # it is computed in place
             return self._named[value]
@@ -85,7 +85,9 @@ class Source:
     def array(self, place: Place, value: Value) -> str:
         """The array of a value, at a place."""
         dtype = "" if value.dtype == np.float32 else f", {value.dtype.name!r}"
-        return f"array({place.block.kind}, {place.block.offset + place.offset}, {value.shape}{dtype})"
+        columns = self.memory.by_columns(value)
+        shape = value.shape[::-1] if columns else value.shape
+        return f"array({place.block.kind}, {place.block.offset + place.offset}, {shape}{dtype}){'.T' if columns else ''}"
 
     def _constant(self, value: Value) -> str:
         assert value.array is not None
@@ -162,7 +164,7 @@ class Source:
         if value.function is np.transpose:
             axes = value.args[1]
             return f"{x}.T" if axes == tuple(range(len(axes)))[::-1] else f"{x}.transpose({axes})"
-        return f"{'np.broadcast_to' if value.function is np.broadcast_to else 'np.reshape'}({x}, {value.shape})"
+        return f"np.broadcast_to({x}, {value.shape})" if value.function is np.broadcast_to else f"{x}.reshape({value.shape})"
 
     # --- calls ------------------------------------------------------------------------------------------------------
     def call(self, step: Value, out: str) -> str:
@@ -195,14 +197,16 @@ class Source:
     def add_step(self, step: Value) -> None:
         """A line, or none, for a step that is not part of a loop."""
         memory = self.memory
-        if memory.is_view(step) or (step.function is np.reshape and step not in memory.fixed | memory.fresh):
+        for arg in operands(step):
+            self.name(arg)  # what is computed in place keeps the name
+        if memory.is_view(step) or (step.function is np.reshape and step not in memory.fixed):
             if step not in memory.fixed:
                 self.body.append(f"{self.name(step)} = {self._view_text(step)}")
         elif step.function is join and step in memory.place:
             self._add_join(step)
-        elif step in memory.fixed or step in memory.fresh:
-            if step in memory.fresh:
-                self.body.append(self.fresh(step))
+        elif is_array_of(step):
+            self.body.append(f"{self.name(step)}[()] = {self.name(step.args[0])}")
+        elif step in memory.fixed:
             args = tuple(self.filled(step, arg) for arg in step.args)
             line = self.call(Value(step.function, args, step.kwargs, step.shape, step.dtype), self.name(step))
             self.body.append(f"{line}  # {step.shape}")
@@ -219,10 +223,6 @@ class Source:
         if step.function not in _SLOW_WITH_A_NUMBER or number is None or not step.shape:
             return arg
         return Value(None, (), {}, step.shape, step.dtype, array=np.full(step.shape, number, step.dtype))
-
-    def fresh(self, step: Value) -> str:
-        """The line that makes the array of a result."""
-        return f"{self.name(step)} = np.empty({step.shape}, {step.dtype.name!r})"
 
     def _add_join(self, step: Value) -> None:
         """Copy what does not lie in its place."""
@@ -265,11 +265,9 @@ class Source:
         lines += sorted(name for name in self.imports if "=" in name)
         lines += ["", *self.header, f"STATE = [{state}]", "", "", *self.loops]
         step = [f"def step({inputs}):", *(f"    {line}" for line in self.body)]
-        if self.bound:
-            lent = ", ".join(map(self.name, self.memory.lent))
-            lines += ["def bound(results):", *(f"    {line}" for line in [*self.bound, "", *step, ""])]
-            step = [f"    return step, [{lent}]"]
-        return "\n".join([*lines, *step, ""])
+        lent = ", ".join(map(self.name, self.memory.lent))
+        lines += ["def bound(results):", *(f"    {line}" if line else "" for line in [*self.bound, "", *step, ""])]
+        return "\n".join([*lines, f"    return step, [{lent}]", ""])
 
     def memories(self) -> str:
         """The lines that allocate what the code works on."""

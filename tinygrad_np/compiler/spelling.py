@@ -56,7 +56,7 @@ def plain_text(arg: Any) -> str | None:
     if isinstance(arg, complex) and not isinstance(arg, np.generic):
         return repr(arg) if np.isfinite(arg) else None
     if isinstance(arg, np.dtype):
-        return f"np.dtype({arg.str!r})"
+        return f"np.{arg.name}" if arg.isnative and arg.kind in "biufc" else f"np.dtype({arg.str!r})"
     if isinstance(arg, type) and issubclass(arg, np.generic):
         return f"np.{arg.__name__}"
     return None
