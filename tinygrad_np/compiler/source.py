@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import is_array_of, is_contraction, reduced_axes, reducing_ufunc, scalar_of
+from tinygrad_np.compiler.kinds import SLOW_WITH_A_NUMBER, is_array_of, is_contraction, reduced_axes, reducing_ufunc, scalar_of
 from tinygrad_np.compiler.memory import Memory, Place
 from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Program, Value
@@ -15,8 +15,6 @@ from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.spelling import Names, array_text, function_text, plain_text
 
 __all__ = ["Source"]
-
-_SLOW_WITH_A_NUMBER = (np.maximum, np.minimum)  # twice as fast on two arrays of one shape
 
 
 class Source:
@@ -177,7 +175,7 @@ class Source:
             return f"{self.function(product)}({self.name(a)}, {self.name(b)}, {out})"
         if isinstance(function, np.ufunc):
             args = [self.name(arg) if isinstance(arg, Value) else self.text(arg) for arg in step.args]
-            if function not in _SLOW_WITH_A_NUMBER:
+            if function not in SLOW_WITH_A_NUMBER:
                 return f"{self.function(function)}({', '.join([*args, out])})"
             return f"{self.function(function)}({', '.join(args)}, out={out})"  # it takes no third argument by position
         x = self.name(step.args[0])
@@ -220,7 +218,7 @@ class Source:
     def filled(self, step: Value, arg: Any) -> Any:
         """A number as an array of the result's shape, where that makes the call faster."""
         number = scalar_of(arg)
-        if step.function not in _SLOW_WITH_A_NUMBER or number is None or not step.shape:
+        if step.function not in SLOW_WITH_A_NUMBER or number is None or not step.shape:
             return arg
         return Value(None, (), {}, step.shape, step.dtype, array=np.full(step.shape, number, step.dtype))
 
