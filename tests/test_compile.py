@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_np import Tensor, checkpoint, custom_vjp, grad, hessian, hvp, jacobian, jvp, nn, no_grad, optim, vmap
+from tinygrad_np import Tensor, checkpoint, custom_vjp, grad, hessian, hvp, jacobian, jvp, nn, no_grad, optim, value_and_grad, vmap
 from tinygrad_np import functional as F
 from tinygrad_np.compiler import compile
 from tinygrad_np.tree import flatten
@@ -479,3 +479,18 @@ def test_copies_and_pickles_of_parameters() -> None:
         step()
     assert w.detach().numpy().tolist() == [16, 16]
     assert twin.detach().numpy().tolist() == [1, 1]
+
+
+def test_what_is_returned_does_not_pretend_to_have_a_graph() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    f = compile(lambda x: w * x)
+    for x in arrays(2):
+        out = f(x)
+        assert out.requires_grad
+        with pytest.raises(RuntimeError, match="returned by a compiled function"):
+            np.sum(out).backward()
+        with pytest.raises(RuntimeError, match="returned by a compiled function"):
+            grad(lambda y: np.sum(compile(lambda: y * 2)()))(x)
+        assert_same(value_and_grad(lambda y: np.sum(f(y)))(x), value_and_grad(lambda y: np.sum(y * w))(x))
+    with no_grad():
+        assert not f(x).requires_grad

@@ -41,7 +41,7 @@ def test_each_function_is_told_once(entries: list[Entry], of: dict[str, Entry]) 
 
 
 def test_no_function_is_told_twice() -> None:
-    tables = {"table": set(table), "composites": set(composites), "constant": constant, "refused": set(refused),
+    tables = {"table": set(table), "composites": set(composites), "constant": set(constant), "refused": set(refused),
               "arrayless": ARRAYLESS}  # fmt: skip
     names = list(tables)
     for i, one in enumerate(names):

@@ -129,6 +129,27 @@ def test_one_decorated_function_in_many_threads(x):
     assert not any(results)
 
 
+def test_one_context_manager_in_two_threads(x):
+    shared, barrier, seen = no_grad(), threading.Barrier(2, timeout=10), []
+
+    def run(leaves_first):
+        with shared:
+            barrier.wait()  # both are inside
+            if not leaves_first:
+                barrier.wait()
+            seen.append(is_grad_enabled())
+        seen.append(not is_grad_enabled())
+        if leaves_first:
+            barrier.wait()
+
+    threads = [threading.Thread(target=run, args=(first,)) for first in (True, False)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert seen == [False] * 4
+
+
 def test_tasks_do_not_see_each_other(x):
     async def main():
         inside, checked = asyncio.Event(), asyncio.Event()

@@ -20,17 +20,16 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from tinygrad_np.primitives import Primitive, composites
 from tinygrad_np.record import depth
-from tinygrad_np.rules import decompositions, inverses, linalg
+from tinygrad_np.rules import complete, decompositions, inverses, linalg
 
-__all__ = ["Batched", "active_sizes"]
-
-#: The sizes of the batches that are being mapped over in this context, the outermost first.
-active_sizes: ContextVar[tuple[int, ...]] = ContextVar("tinygrad_np.active_sizes", default=())
+__all__ = ["Batched"]
 
 #: The functions whose compositions are being computed: what these end in is a function of the same name.
 _composing: ContextVar[tuple[Callable[..., Any], ...]] = ContextVar("tinygrad_np.composing", default=())
 
 Function = Callable[..., Any]
+
+complete()  # what a function is composed of is looked up here before any Tensor sees it
 
 
 class Batched(NDArrayOperatorsMixin):

@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_np.creation import ARRAYLESS
 from tinygrad_np.primitives import composites, constant, refused, table
+from tinygrad_np.rules import complete
 from tinygrad_np.tensor import Tensor
 
 __all__ = ["Entry", "Status", "as_markdown", "as_text", "survey"]
@@ -71,6 +72,7 @@ def survey(scipy: bool = False) -> list[Entry]:
     >>> next(entry for entry in survey() if "tanh" in entry.names)
     Entry(group='ufuncs', names=('tanh',), status=<Status.ENTRY: 'a rule of its own'>, reason='')
     """
+    complete()
     modules: dict[str, Any] = {"numpy": np, "numpy.linalg": np.linalg, "numpy.fft": np.fft}
     found = []
     for group, module in modules.items():

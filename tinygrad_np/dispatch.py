@@ -10,15 +10,16 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache
-from importlib import import_module
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from tinygrad_np import creation  # noqa: F401 - its functions enter the table
+from tinygrad_np.grad_mode import mode
 from tinygrad_np.primitives import Primitive, composites, constant, refused, table
 from tinygrad_np.record import Recorded, apply, operator, wrap
+from tinygrad_np.rules import complete
 from tinygrad_np.rules.ufuncs import METHODS
 
 __all__ = ["call", "call_ufunc", "fast_paths"]
@@ -56,17 +57,22 @@ def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         arrays, metadata = _bound(primitive, function, args, kwargs)
         return _into(out, apply(primitive, arrays, metadata), function)
     if function in constant:
-        return _tensors(function(*_bare(args), **_bare(kwargs)))
+        found = function(*_bare(args), **_bare(kwargs))
+        if not isinstance(watched := mode(), bool) and _requires_grad([*args, *kwargs.values()]):
+            watched(function, _bare(args), _bare(kwargs), found, None)
+        return _tensors(found)
     public = getattr(np, function.__name__, function)  # with like=, NumPy passes a function of its own
     if public is not function and function.__module__ == "numpy":
         return call(public, args, kwargs)
+    if complete():
+        return call(function, args, {**kwargs, "out": out})
     raise _missing(_name(function), refused.get(function))
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call ``ufunc`` itself, or one of its methods. See :func:`call`."""
-    if ufunc not in table and ufunc not in composites and "scipy.special" in sys.modules:
-        import_module("tinygrad_np.rules.special")  # whoever has such a ufunc has imported SciPy, so it costs nothing
+    if ufunc not in table and ufunc not in composites:
+        complete()
     outs = kwargs.pop("out", (None,))
     if method == "__call__" and ufunc in composites:
         result = composites[ufunc](*args, **_supported(ufunc, _parameters(composites[ufunc]), kwargs))
@@ -119,6 +125,13 @@ def _into(out: Any, result: Any, function: Function) -> Any:
         )
     result = result if isinstance(result, Recorded) else wrap(result)
     return out._rebind(result, f"{_name(function)}(out=...)")  # type: ignore[attr-defined]
+
+
+def _requires_grad(value: Any) -> bool:
+    """Whether there is a Tensor in it that does."""
+    if isinstance(value, Recorded):
+        return value._node is not None and value._node.requires_grad
+    return isinstance(value, list | tuple) and any(map(_requires_grad, value))
 
 
 def _bare(value: Any) -> Any:

@@ -1,18 +1,45 @@
-"""Whether operations are recorded: per context, so two threads or tasks never see each other's ``no_grad``."""
+"""Whether operations are recorded, and who watches: per context, so two threads or tasks never see each other's
+``no_grad``."""
 
 from __future__ import annotations
 
 import inspect
-from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal
 
-__all__ = ["enable_grad", "is_grad_enabled", "no_grad"]
+__all__ = ["enable_grad", "is_grad_enabled", "mode", "no_grad", "observed_by"]
 
-_enabled: ContextVar[bool] = ContextVar("tinygrad_np.grad_enabled", default=True)
+#: Is told of operations on Tensors that require a gradient: ``observer(operation, operands, metadata, out, node)``.
+Observer = Callable[..., None]
 
-#: Return whether operations on Tensors that require a gradient are recorded in this context.
-is_grad_enabled = _enabled.get
+_mode: ContextVar[bool | Observer] = ContextVar("tinygrad_np.grad_mode", default=True)
+_observer: ContextVar[Observer | Literal[True]] = ContextVar("tinygrad_np.observer", default=True)
+
+#: The modes around the present one: not in the context managers, since threads may share one of these.
+_outer: ContextVar[tuple[bool | Observer, ...]] = ContextVar("tinygrad_np.outer_modes", default=())
+
+#: False, True or, where recording goes on and is watched, who watches: one look-up tells an operation all of it.
+mode = _mode.get
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations on Tensors that require a gradient are recorded in this context."""
+    return mode() is not False
+
+
+@contextmanager
+def observed_by(observer: Observer) -> Iterator[None]:
+    """Let ``observer`` know of all operations inside of the ``with`` block, wherever they are recorded."""
+    seen = _observer.set(observer)
+    now = _mode.set(observer) if mode() else None
+    try:
+        yield
+    finally:
+        _observer.reset(seen)
+        if now is not None:
+            _mode.reset(now)
 
 
 class _GradMode(ContextDecorator):
@@ -23,10 +50,6 @@ class _GradMode(ContextDecorator):
     def __init__(self, *misused: Any) -> None:
         if misused:
             raise TypeError(f"{type(self).__name__} takes no arguments; as a decorator it is @{type(self).__name__}()")
-        self._tokens: list[Token[bool]] = []
-
-    def _recreate_cm(self) -> _GradMode:
-        return type(self)()  # one stack of tokens per call: a decorated function may run in many threads
 
     def __call__(self, func: Any) -> Any:
         if inspect.isgeneratorfunction(func) or inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func):
@@ -37,10 +60,13 @@ class _GradMode(ContextDecorator):
         return super().__call__(func)
 
     def __enter__(self) -> None:
-        self._tokens.append(_enabled.set(self.enabled))
+        _outer.set((*_outer.get(), mode()))
+        _mode.set(self.enabled and _observer.get())
 
     def __exit__(self, *exc: object) -> None:
-        _enabled.reset(self._tokens.pop())
+        *outer, before = _outer.get()
+        _outer.set(tuple(outer))
+        _mode.set(before)
 
 
 class no_grad(_GradMode):

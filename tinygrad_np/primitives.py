@@ -32,15 +32,15 @@ does the rest. Rules are plain NumPy, so the same rule runs on arrays and, throu
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 __all__ = [
-    "VJP", "Primitive", "composite", "composites", "constant", "define", "nondifferentiable", "primitive", "refuse",
-    "refused", "table",
+    "VJP", "Primitive", "composite", "composites", "constant", "define", "margin", "nondifferentiable", "primitive",
+    "refuse", "refused", "table",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -51,8 +51,8 @@ table: dict[Function, Primitive] = {}
 #: NumPy function -> the same function written in terms of entries of the table: it needs no rule of its own.
 composites: dict[Function, Function] = {}
 
-#: NumPy functions whose results are piecewise constant, or no numbers at all.
-constant: set[Function] = set()
+#: NumPy functions whose results are piecewise constant, or no numbers at all -> their kink, as for an entry.
+constant: dict[Function, Function | None] = {}
 
 #: NumPy functions that do not take Tensors, and why.
 refused: dict[Function, str] = {}
@@ -113,12 +113,16 @@ class Primitive:
     slots : tuple of int
         Which arrays the rules need, all together (positions of arguments; behind them, of ``out``). A recorded
         node saves one entry per slot.
+    kink : callable or None
+        Tells how far the arguments are from where it is not smooth; see :meth:`margin`.
     """
 
-    def __init__(self, forward: Function, rules: dict[str, Function | None], name: str) -> None:
+    def __init__(
+        self, forward: Function, rules: dict[str, Function | None], name: str, kink: Function | None = None
+    ) -> None:
         parameters = _parameters(forward)
         _check_rules(name, parameters, rules)
-        self.forward = forward
+        self.forward, self.kink = forward, kink
         self.name = self.__name__ = name
         self.__doc__ = forward.__doc__
         self.arguments = tuple(rules)
@@ -151,6 +155,15 @@ class Primitive:
             self._keepers[wrt] = keeper if vjps else None
         return self._keepers[wrt]
 
+    def margin(self, arrays: Sequence[Any], out: Any, metadata: dict[str, Any]) -> Any:
+        """Return how far ``arrays`` may move before they meet a kink: what broadcasts to their shape, or ``inf``."""
+        if self.kink is None:
+            return np.inf
+        fixed = len(self.arguments) - self.variadic
+        places = [*arrays[:fixed], tuple(arrays[fixed:])] if self.variadic else arrays
+        named = dict(zip(self.arguments, places, strict=True))
+        return margin(self.kink, self.metadata | metadata | named | {"out": out})
+
     def __call__(self, *arrays: Any, **metadata: Any) -> Any:
         """Apply to arrays or, where one of them is a Tensor, by that Tensor's own dispatch.
 
@@ -166,6 +179,11 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join((*self.arguments, *self.metadata))})>"
+
+
+def margin(kink: Function, named: dict[str, Any]) -> Any:
+    """Call a ``kink`` with what it names."""
+    return kink(**{name: named[name] for name in inspect.signature(kink).parameters})
 
 
 def _parameters(function: Function) -> list[inspect.Parameter]:
@@ -199,7 +217,9 @@ def _picker(positions: list[int]) -> Callable[[Any], tuple[Any, ...]]:
             return itemgetter(*positions)
 
 
-def primitive(*functions: Function, **rules: Function | None) -> Callable[[Function], Primitive]:
+def primitive(
+    *functions: Function, kink: Function | None = None, **rules: Function | None
+) -> Callable[[Function], Primitive]:
     """Decorate a forward function on bare arrays: it becomes an operation with these rules.
 
     ``@primitive(x=rule, y=rule)`` makes an operation of your own; ``@primitive(np.f, x=rule)`` gives a NumPy function
@@ -211,6 +231,10 @@ def primitive(*functions: Function, **rules: Function | None) -> Callable[[Funct
     ----------
     *functions : callable
         The NumPy functions that it stands for; none for an operation of its own.
+    kink : callable, optional
+        How far the arguments may move, each of them, before they meet a place where the operation is not smooth: a
+        kink, a jump, a pole. Elementwise, or anything that broadcasts to the arguments. Like a rule it names what it
+        needs, but there is no ``g``. Tests of derivatives keep that distance. An operation without it is smooth.
     **rules : callable or None
         Rule per array argument, in the order of the arguments; ``None`` for one without a derivative. Where
         ``forward`` ends in ``*arrays``, that argument's rule returns the cotangents of those at ``wrt``, in order.
@@ -237,7 +261,7 @@ def primitive(*functions: Function, **rules: Function | None) -> Callable[[Funct
 
     def decorate(forward: Function) -> Primitive:
         name = functions[0].__name__ if functions else forward.__name__
-        entry = Primitive(forward, rules, name)
+        entry = Primitive(forward, rules, name, kink)
         for function in functions:
             table[function] = entry
         return entry
@@ -245,7 +269,7 @@ def primitive(*functions: Function, **rules: Function | None) -> Callable[[Funct
     return decorate
 
 
-def define(function: Function, /, **rules: Function | None) -> Primitive:
+def define(function: Function, /, *, kink: Function | None = None, **rules: Function | None) -> Primitive:
     """Enter a NumPy function into the table that is its own forward function: all of its arguments are arrays.
 
     Examples
@@ -253,7 +277,7 @@ def define(function: Function, /, **rules: Function | None) -> Primitive:
     >>> table[np.tanh]  # entered by define(np.tanh, x=lambda g, out: g * (1 - out * out))
     <primitive tanh(x)>
     """
-    return primitive(function, **rules)(function)
+    return primitive(function, kink=kink, **rules)(function)
 
 
 def composite(*functions: Function) -> Callable[[Function], Function]:
@@ -266,9 +290,12 @@ def composite(*functions: Function) -> Callable[[Function], Function]:
     return decorate
 
 
-def nondifferentiable(*functions: Function) -> None:
-    """Enter functions whose results have no derivative: on Tensors they just compute."""
-    constant.update(functions)
+def nondifferentiable(*functions: Function, kink: Function | None = None) -> None:
+    """Enter functions whose results have no derivative: on Tensors they just compute.
+
+    Where they jump, ``kink`` tells how far that is, as for :func:`primitive`, from what it names of their parameters.
+    """
+    constant.update(dict.fromkeys(functions, kink))
 
 
 def refuse(reason: str, *functions: Function) -> None:

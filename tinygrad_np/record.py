@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_np.grad_mode import is_grad_enabled
+from tinygrad_np.grad_mode import mode
 from tinygrad_np.graph import MANY, ONE, Node, leaf, tick
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.rules.parts import part
@@ -100,11 +100,12 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
         out = as_array(out)
     tensor: Tensor = _new(Result)
     tensor._data, tensor._node = out, None
-    if wrt and out.dtype.kind in "fc" and is_grad_enabled():
-        keep = primitive.keeper(tuple(wrt))
-        if keep is not None:
+    if wrt and (watched := mode()):
+        if out.dtype.kind in "fc" and (keep := primitive.keeper(tuple(wrt))) is not None:
             tensor._node = _record(primitive, keep, args, arrays, out, metadata)
             tensor._node.shape, tensor._node.dtype = out.shape, out.dtype
+        if watched is not True:
+            watched(primitive, arrays, metadata, out, tensor._node)
     return tensor
 
 
@@ -112,12 +113,15 @@ def _several(primitive: Primitive, wrt: list[int], args: Any, arrays: list[Any],
     """The results of an operation that has several, in the type of tuple that NumPy returns."""
     results = [as_array(o) for o in out]
     tensors = [wrap(o) for o in results]
-    if wrt and is_grad_enabled() and (keep := primitive.keeper(tuple(wrt))) is not None:
-        whole = _record(primitive, keep, args, arrays, tuple(results), metadata)
-        whole.shape = whole.dtype = None  # type: ignore[assignment]
-        for i, tensor in enumerate(tensors):
-            if tensor.dtype.kind in "fc":
-                tensor._node = _part_node(whole, i, results)
+    if wrt and (watched := mode()):
+        if (keep := primitive.keeper(tuple(wrt))) is not None:
+            whole = _record(primitive, keep, args, arrays, tuple(results), metadata)
+            whole.shape = whole.dtype = None  # type: ignore[assignment]
+            for i, tensor in enumerate(tensors):
+                if tensor.dtype.kind in "fc":
+                    tensor._node = _part_node(whole, i, results)
+        if watched is not True:
+            watched(primitive, arrays, metadata, tuple(results), whole if keep else None)
     return type(out)(*tensors) if hasattr(out, "_fields") else tuple(tensors)
 
 
@@ -184,8 +188,7 @@ def operator(primitive: Primitive) -> Callable[..., Tensor]:
 
 
 def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
-    forward, keep = primitive.forward, primitive.keeper((0,))
-    records, saves = primitive.differentiable, bool(primitive.slots)
+    forward, keep, saves = primitive.forward, primitive.keeper((0,)), bool(primitive.slots)
 
     def unary(x: Any) -> Tensor:
         a, parent = x._data, x._node
@@ -197,14 +200,16 @@ def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
             out = as_array(out)
         tensor: Tensor = _new(Result)
         tensor._data = out
-        if records and parent is not None and parent.requires_grad and is_grad_enabled():
-            tensor._node = node = _new(Node)
-            node.primitive, node.first, node.second, node.metadata = primitive, parent, ONE, _NOTHING
-            node.saved = keep((a, out, None)) if saves else ()  # type: ignore[misc]
-            node.shape, node.dtype, node.requires_grad = parent.shape, out.dtype, True
-            node.order, node.grad, node.name = tick(), None, None
-        else:
-            tensor._node = None
+        tensor._node = None
+        if parent is not None and parent.requires_grad and (watched := mode()):
+            if keep:
+                tensor._node = node = _new(Node)
+                node.primitive, node.first, node.second, node.metadata = primitive, parent, ONE, _NOTHING
+                node.saved = keep((a, out, None)) if saves else ()
+                node.shape, node.dtype, node.requires_grad = parent.shape, out.dtype, True
+                node.order, node.grad, node.name = tick(), None, None
+            if watched is not True:
+                watched(primitive, [a], _NOTHING, out, tensor._node)
         return tensor
 
     return unary
@@ -240,20 +245,22 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
             out = as_array(out)
         tensor: Tensor = _new(Result)
         tensor._data = out
-        if wrt and keep[wrt] and is_grad_enabled():
-            if x_parent is None:
-                x_parent = _parent(x)
-            elif y_parent is None:
-                y_parent = _parent(y)
-            tensor._node = node = _new(Node)
-            node.primitive, node.first, node.second, node.metadata = primitive, x_parent, y_parent, _NOTHING
-            node.saved = keep[wrt]((a, b, out, None)) if saves else ()  # type: ignore[misc]
-            shape, known = out.shape, (x_parent if wrt != 2 else y_parent).shape
-            node.shape = known if shape == known else shape  # one tuple for many nodes
-            node.dtype, node.requires_grad = out.dtype, True
-            node.order, node.grad, node.name = tick(), None, None
-        else:
-            tensor._node = None
+        tensor._node = None
+        if wrt and (watched := mode()):
+            if keeper := keep[wrt]:
+                if x_parent is None:
+                    x_parent = _parent(x)
+                elif y_parent is None:
+                    y_parent = _parent(y)
+                tensor._node = node = _new(Node)
+                node.primitive, node.first, node.second, node.metadata = primitive, x_parent, y_parent, _NOTHING
+                node.saved = keeper((a, b, out, None)) if saves else ()
+                shape, known = out.shape, (x_parent if wrt != 2 else y_parent).shape
+                node.shape = known if shape == known else shape  # one tuple for many nodes
+                node.dtype, node.requires_grad = out.dtype, True
+                node.order, node.grad, node.name = tick(), None, None
+            if watched is not True:
+                watched(primitive, [a, b], _NOTHING, out, tensor._node)
         return tensor
 
     return binary

@@ -7,21 +7,20 @@ of another transform, or where a Tensor from outside requires a gradient, the pa
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.batching import Batched, active_sizes
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf, tick, walk
 from tinygrad_np.primitives import primitive
-from tinygrad_np.record import apply, as_array, depth, lift, recorded, wrap
+from tinygrad_np.record import apply, lift, recorded, wrap
 from tinygrad_np.rules import shapes
 from tinygrad_np.tensor import Tensor, conjugated, seed
 from tinygrad_np.tree import flatten, tree_map
+from tinygrad_np.vectorize import of_each_example
 
-__all__ = ["checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp", "vmap"]
+__all__ = ["checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
@@ -94,9 +93,7 @@ class _Trace:
 
 def _variable(value: Any, name: str) -> Tensor:
     """A Tensor to differentiate with respect to, with a node of its own."""
-    for level in range(1, len(active_sizes.get()) + 1):  # inside of vmap, a variable belongs to the example
-        if depth(value) < 10 * level:
-            value = Batched(_undecorated(value), level, False)
+    value = of_each_example(value)
     if isinstance(value, Tensor) and value.requires_grad:
         return apply(shapes.alias, (value,))
     tensor = value.detach() if isinstance(value, Tensor) else Tensor(value)
@@ -106,11 +103,6 @@ def _variable(value: Any, name: str) -> Tensor:
             f"{tensor.dtype}; write 3.0 for 3, or choose others by argnums="
         )
     return wrap(tensor._data, leaf(tensor._data, True))
-
-
-def _undecorated(value: Any) -> Any:
-    """The array in a Tensor, unless it has a history that must not be lost."""
-    return as_array(value) if not isinstance(value, Tensor) or value.requires_grad else value._data
 
 
 def _zeros(tensor: Tensor) -> Tensor:
@@ -390,79 +382,3 @@ def checkpoint(function: Function, rng: np.random.Generator | None = None) -> Fu
 
 def _recomputed(*operands: Any) -> Any:
     """What was computed, to be computed again by the derivative."""
-
-
-def vmap(function: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
-    """Return a function that applies ``function`` to all examples of a batch at once.
-
-    Inside, each array looks like that of one example. ``vmap(grad(loss), (None, 0, 0))(parameters, x, y)`` gives the
-    gradient of each example.
-
-    Parameters
-    ----------
-    function : callable
-        Of arrays, or of nested lists, tuples and dicts of arrays.
-    in_axes : int, None or tuple
-        The axis of the examples, in all arguments or one by one; ``None`` for what the examples share.
-    out_axes : int
-        Where the axis of the examples goes in the results.
-
-    Raises
-    ------
-    ValueError
-        If the arguments have batches of different sizes, or none has one.
-    TypeError
-        If the function branches on a value, or hides a Tensor that requires a gradient from ``grad`` inside.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-    >>> vmap(np.dot)(x, x)
-    Tensor([ 5., 25., 61.], dtype=float64)
-    >>> vmap(grad(lambda w, x: np.tanh(w @ x)), (None, 0))(np.zeros(2), x)
-    Tensor([[1., 2.],
-            [3., 4.],
-            [5., 6.]], dtype=float64)
-    """
-
-    def mapped(*args: Any, **kwargs: Any) -> Any:
-        axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
-        if len(axes) != len(args):
-            raise ValueError(f"vmap: in_axes has {len(axes)} entries for {len(args)} arguments")
-        outer = active_sizes.get()
-        sizes: set[int] = set()
-
-        def batched(leaf: Any, axis: int) -> Batched:
-            array = np.moveaxis(_undecorated(leaf), axis, 0)
-            sizes.add(array.shape[0])
-            return Batched(array, len(outer) + 1)
-
-        arguments = [a if x is None else tree_map(partial(batched, axis=x), a) for a, x in zip(args, axes, strict=True)]
-        if len(sizes) != 1:
-            raise ValueError(f"vmap: all batches need one size, but they have {sorted(sizes)} (in_axes={in_axes})")
-        (size,) = sizes
-        token = active_sizes.set((*outer, size))
-        try:
-            result = function(*arguments, **kwargs)
-        finally:
-            active_sizes.reset(token)
-        return tree_map(partial(_unbatched, level=len(outer) + 1, size=size, axis=out_axes), result)
-
-    return mapped
-
-
-def _unbatched(leaf: Any, level: int, size: int, axis: int) -> Any:
-    """A result of a function under vmap, with the axis of the examples."""
-    if isinstance(leaf, Tensor) and isinstance(leaf._data, Batched):
-        if leaf.requires_grad:
-            raise TypeError(
-                "vmap: a Tensor that requires a gradient was made outside of the function and differentiated inside; "
-                "pass it as an argument (in_axes=None), or detach it"
-            )
-        leaf = leaf._data
-    if isinstance(leaf, Batched) and leaf.level == level:
-        leaf = leaf.array if leaf.mapped else np.broadcast_to(leaf.array, (size, *leaf.array.shape))
-    else:
-        leaf = np.broadcast_to(leaf, (size, *np.shape(leaf)))
-    moved = np.moveaxis(leaf, 0, axis)
-    return moved if isinstance(moved, Tensor | Batched) else wrap(moved)

@@ -154,8 +154,10 @@ def capture(
         )
         captured = stage.captured(result, arguments, positional)
         accept(captured)
-    except BaseException:
+    except BaseException as error:
         stage.take_back()
+        if isinstance(error.__cause__, CaptureError):  # NumPy has put words of its own in front
+            raise error.__cause__ from None
         raise
     finally:
         current.reset(token)
@@ -248,11 +250,14 @@ class _Stage:
     def _tensor(self, leaf: Leaf) -> None:
         tensor: Tensor = leaf.thing
         array, node, name = tensor._data, tensor._node, leaf.name or tensor.name or ""
-        if not tensor.is_leaf and tensor.requires_grad:
-            raise CaptureError(
-                f"{name or 'a Tensor'} is a result that requires a gradient, and a compiled function does not reach "
-                f"the graph outside: pass it detached, or compile all of the computation"
+        if not tensor.is_leaf and tensor.requires_grad:  # it may be here for no purpose; if it is used, that is an error
+            self._tensors.append((tensor, array, node, None if node is None else node.grad))
+            tensor._data = Traced(
+                array,
+                f"{name or 'a Tensor'} is a result that requires a gradient, and a compiled function does not reach the "
+                f"graph outside: pass it detached, or compile all of the computation",  # type: ignore[arg-type]
             )
+            return
         value = _input(array, name)
         source = Source("tensor", tensor, [leaf.place], value, value)
         self.sources.append(source)
@@ -291,7 +296,7 @@ class _Stage:
         state.sort(key=lambda value: value.weak)  # numbers last
         inputs = [value for value in found if value not in state] + [draw.value for draw in self.draws]
         steps = self.recording.steps
-        program = Program(inputs, state, [step for step in steps if step in needed], results, updates)
+        program = Program(inputs, state, _careful([step for step in steps if step in needed]), results, updates)
         conditions = Program(inputs, state, [step for step in steps if step in looked_at], checked)
         found = Captured(
             program, conditions, self.recording.checks, self.recording.lines, self.surroundings, arguments, positional,
@@ -360,7 +365,11 @@ class _Stage:
         if isinstance(leaf, Tensor):
             if id(leaf) in self._known:
                 return Output("known", self._known[id(leaf)][1])
-            return Output("recorded" if leaf.requires_grad else "tensor", value=self._value_of(leaf))
+            if not leaf.requires_grad:
+                return Output("tensor", value=self._value_of(leaf))
+            nodes = {node for node in walk(leaf.node, constants=False) if node.primitive is None}
+            found = [s for s in self.sources if s.kind == "tensor" and s.thing._node in nodes]
+            return Output("recorded" if found else "tensor", found, self._value_of(leaf))
         if isinstance(leaf, Symbol | np.ndarray):
             scalar = isinstance(leaf, Traced) and leaf.scalar
             kind = "number" if isinstance(leaf, TracedNumber) else "scalar" if scalar else "array"
@@ -400,7 +409,7 @@ class _Stage:
             new = None if source.after is None else self.now[source.after]
             if source.kind == "grad":
                 if source.thing._node is not None:
-                    source.thing._node.grad = None if new is None else handed_out(np.asarray(new), source.recorded)
+                    source.thing._node.grad = None if new is None else handed_out(np.asarray(new), [source.thing._node] * source.recorded)
             elif not source.changes:
                 continue
             elif source.kind == "tensor":
@@ -441,6 +450,16 @@ def _made_real(leaves: Iterable[Leaf]) -> None:
             leaf.place.put(bare(leaf.thing))
         elif isinstance(leaf.thing, Tensor):
             leaf.thing._data = bare(leaf.thing._data)
+            for node in walk(leaf.thing.node) if leaf.thing.requires_grad else ():
+                node.saved, node.grad = bare(node.saved), bare(node.grad)
+
+
+def _careful(steps: list[Value]) -> list[Value]:
+    """Steps in another order: those that may raise an error, and all that they need, before what changes the state."""
+    risky = [step for step in steps if not isinstance(getattr(step.function, "__self__", step.function), np.ufunc)]
+    risky = [step for step in risky if step.function not in (np.reshape, np.transpose, np.broadcast_to, np.full)]
+    first = _needed(steps, risky)
+    return [step for step in steps if step in first] + [step for step in steps if step not in first]
 
 
 def _needed(steps: list[Value], wanted: Iterable[Value]) -> set[Value]:

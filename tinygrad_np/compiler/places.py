@@ -7,11 +7,13 @@ The walk stops at Tensors, arrays, numbers and generators of random numbers, the
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from dis import get_instructions
 from functools import partial
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -84,7 +86,7 @@ class Container:
     place : Place
     entries : list of (Place, object)
     snapshot : object
-        A copy of a list or a dict, to see later whether it has changed, and to undo that.
+        A copy of a list, a set or a dict, to see later whether it has changed, and to undo that.
     """
 
     thing: Any
@@ -99,9 +101,9 @@ class Container:
         return isinstance(self.thing, tuple | MethodType | partial)
 
     def regrown(self) -> bool:
-        """Whether a list or a dict has got more, fewer or other keys."""
-        if self.snapshot is None or len(self.snapshot) == len(self.thing) == len(self.entries):
-            return isinstance(self.snapshot, dict) and list(self.snapshot) != list(self.thing)
+        """Whether a list, a set or a dict has got more or fewer elements, or other keys."""
+        if self.snapshot is None or len(self.snapshot) == len(self.thing):
+            return isinstance(self.snapshot, dict | set) and list(self.snapshot) != list(self.thing)
         return True
 
     def restore(self) -> None:
@@ -110,8 +112,9 @@ class Container:
             if self.regrown():
                 self.thing.clear()
             self.thing.update(self.snapshot)
-        elif isinstance(self.thing, list):
-            self.thing[:] = self.snapshot
+        elif self.snapshot is not None:
+            self.thing.clear()
+            (self.thing.update if isinstance(self.thing, set) else self.thing.extend)(self.snapshot)
         elif not self.fixed:
             for place, child in self.entries:
                 if not place.holds(child):
@@ -151,12 +154,12 @@ class Surroundings:
                 self.leaves.append(Leaf(place, thing, name))
                 continue
             found = list(_entries(thing, name))
-            if not found and not isinstance(thing, dict | list):
+            if not found and not isinstance(thing, dict | list | deque | set):
                 self.leaves.append(Leaf(place, thing, name))
             elif id(thing) not in self._seen:
                 self._seen.add(id(thing))
                 container = Container(thing, place, name, [(entry, child) for entry, child, _ in found])
-                if isinstance(thing, dict | list):
+                if isinstance(thing, dict | list | deque | set):
                     container.snapshot = thing.copy()
                 self.containers.append(container)
                 self._expect_changes(thing)
@@ -182,7 +185,7 @@ def _entries(thing: Any, name: str) -> Iterator[tuple[Place, Any, str]]:
     if isinstance(thing, dict):
         for key, child in thing.items():
             yield Place(thing, key), child, f"{prefix}{_label(key)}"
-    elif isinstance(thing, list | tuple):
+    elif isinstance(thing, list | tuple | deque):
         for i, child in enumerate(thing):
             yield Place(thing, i), child, f"{prefix}{i}"
     elif isinstance(thing, FunctionType):
@@ -265,7 +268,12 @@ def _names(code: CodeType) -> tuple[set[str], set[str]]:
 def _has_parts(thing: Any) -> bool:
     if isinstance(thing, type | ModuleType | Primitive | Node) or not hasattr(thing, "__dict__"):
         return False
-    return not _is_library(type(thing).__module__) or type(thing).__module__.startswith("tinygrad_np.")
+    top = type(thing).__module__.partition(".")[0]
+    return isinstance(thing, SimpleNamespace | Namespace) or top == "__main__" or top not in _WITHOUT_STATE
+
+
+#: Whose objects are taken as they are.
+_WITHOUT_STATE = sys.stdlib_module_names | {"numpy"}
 
 
 def _is_library(module: str | None) -> bool:

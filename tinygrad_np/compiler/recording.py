@@ -110,6 +110,8 @@ class Recording:
         if isinstance(arg, Symbol):
             if arg._recording is not self:
                 raise outlived()
+            if isinstance(arg._value, str):
+                raise CaptureError(arg._value)
             return arg._value
         if isinstance(arg, np.ndarray):
             return self._operand(arg)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tinygrad_np.compiler.program import Value
-from tinygrad_np.graph import leaf
+from tinygrad_np.graph import Node
 from tinygrad_np.primitives import primitive
 from tinygrad_np.record import recorded, wrap
 
@@ -29,14 +29,9 @@ def compiled(result: Any) -> Any:
     return result
 
 
-_OUT_OF_REACH = leaf(np.zeros(()), True)
-
-
-def handed_out(array: Any, requires_grad: bool) -> Any:
-    """Return a Tensor; one that requires a gradient raises an error if backward comes to it."""
-    if not requires_grad:
-        return wrap(array)
-    return wrap(array, recorded(compiled, [_OUT_OF_REACH], array))
+def handed_out(array: Any, parents: Sequence[Node]) -> Any:
+    """Return a Tensor; one that depends on differentiable ones raises an error if backward comes to it on the way there."""
+    return wrap(array, recorded(compiled, list(parents), array) if parents else None)
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +44,7 @@ class Output:
         ``"tensor"``, ``"recorded"`` (a Tensor that requires a gradient), ``"array"``, ``"scalar"`` (NumPy's),
         ``"number"`` (Python's), ``"known"`` (a Tensor that was there before) or ``"object"``.
     thing : object
-        The source of a known Tensor; an object.
+        The source of a known Tensor; of a recorded one, the sources of what it depends on; an object.
     value : Value or None
         What computes it.
     """
@@ -66,5 +61,5 @@ class Output:
             return self.thing
         found = now[self.value]
         if self.kind in ("tensor", "recorded"):
-            return handed_out(np.asarray(found), self.kind == "recorded")
+            return handed_out(np.asarray(found), [source.thing.node for source in self.thing or ()])
         return np.asarray(found) if self.kind == "array" else found

@@ -160,6 +160,8 @@ class Signature:
             parts.append((name, [place.key for place, _ in container.entries]))
             if whole:
                 parts.append((f"{name}.values()", [child for _, child in rest]))
+        elif isinstance(container.thing, set):
+            parts.append((name, list(container.snapshot)))
         elif whole:
             parts.append((name, [child for _, child in rest]))
         for found, things in parts:
@@ -269,7 +271,7 @@ class Signature:
                 if source.changes:
                     new = f"asarray(results[{next(grads)}])" if source.after is not None else "None"
                     always.append(
-                        f"{self._node(source)}.grad = {f'handed_out({new}, True)' if source.recorded else new}"
+                        f"{self._node(source)}.grad = {f'handed_out({new}, [{self._node(source)}])' if source.recorded else new}"
                     )
             elif source.changes and source.kind == "number":
                 always += [f"{self._at(place)} = {names[source.after]}" for place in source.places]
@@ -325,8 +327,10 @@ class Signature:
             found = f"results[{n}]"
             n += 1
             match output.kind:
-                case "tensor" | "recorded":
-                    made.append(f"handed_out(asarray({found}), {output.kind == 'recorded'})")
+                case "tensor":
+                    made.append(f"wrap(asarray({found}))")
+                case "recorded":
+                    made.append(f"handed_out(asarray({found}), [{', '.join(map(self._node, output.thing))}])")
                 case "array":
                     made.append(f"asarray({found})")
                 case _:

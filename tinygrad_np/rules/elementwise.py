@@ -40,7 +40,8 @@ define(np.divide,       x=lambda g, y: quotient(g, y),
 define(np.positive,     x=lambda g: g)
 define(np.negative,     x=lambda g: -g)
 define(np.reciprocal,   x=lambda g, x: -quotient(g, x * x))
-define(np.absolute,     x=lambda g, x: g * slope_of_size(x))
+define(np.absolute,     x=lambda g, x: g * slope_of_size(x),
+                        kink=lambda x: np.abs(x))
 define(np.conjugate,    x=lambda g: np.conj(g))
 define(np.fabs,         x=lambda g, x: g * np.sign(x))
 define(np.remainder,    x=lambda g: g,
@@ -116,8 +117,8 @@ where = define(np.where, condition=None,
 
 
 @composite(np.where)
-def _where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    return np.nonzero(condition) if x is None and y is None else where(condition, x, y)
+def _where(condition: Any, *x_and_y: Any) -> Any:
+    return where(condition, *x_and_y) if x_and_y else np.nonzero(condition)
 
 
 def slope_of_size(x: Any) -> Any:
@@ -167,8 +168,8 @@ def frexp(x: Any, /) -> Any:
 @primitive(
     np.clip,
     a=lambda g, a, a_min, a_max: g * ((a >= a_min) & (a <= a_max) & (a_min < a_max)),
-    a_min=lambda g, a, a_min, a_max: g * ((a < a_min) & (a_min <= a_max)),
-    a_max=lambda g, a, a_min, a_max: g * (np.maximum(a, a_min) > a_max),
+    a_min=lambda g, a, a_min, a_max: g * ((a < a_min) & (a_min < a_max)),
+    a_max=lambda g, a, a_min, a_max: g * ((a > a_max) | (a_min >= a_max)),
 )
 def clip(a: Any, a_min: Any, a_max: Any) -> Any:
     """Limit the values. At a limit itself the gradient passes, as in PyTorch."""

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from cases import Domain, any_real, flat, integers, lattice, nonzero, one_array, positive, reals, row
 from hypothesis import strategies as st
+
+from rows.adapters import apart, single
+from rows.calls import one_array
+from rows.case import flat, row
+from rows.domains import Domain, any_real, integers, lattice, nonzero, positive, reals
 
 try:
     import scipy.special as sc
 except ModuleNotFoundError:
     OWN = ()
 else:
-    from cases_fft import apart
-
     from tinygrad_np.rules import special
 
     OWN = (special,)  # modules whose operations have rows here
@@ -32,12 +34,7 @@ def between(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 def family(name: str, ufuncs: Sequence[Any], *domains: Domain, wrt: tuple[int, ...] | None = None) -> None:
     """One row for functions of the same operands: all of their results together."""
     of = tuple(getattr(sc._ufuncs, f"_{u.__name__}", u) for u in ufuncs)  # zeta and lambertw wrap ufuncs
-    row(lambda *x: tuple(u(*map(single, x)) for u in ufuncs), *domains, of=of, name=name, wrt=wrt, exact=False)
-
-
-def single(x: Any) -> Any:
-    """SciPy's ufuncs know no float16: some compute in float32, some in float64. Here, float32."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
+    row(single(lambda *x: tuple(u(*x) for u in ufuncs)), *domains, of=of, name=name, wrt=wrt, exact=False)
 
 
 def _rows() -> None:
@@ -71,27 +68,27 @@ def _rows() -> None:
     family("hyp1f1", (sc.hyp1f1,), integers(-2, 3), integers(1, 3), any_real, wrt=(2,))
     family("hyp2f1", (sc.hyp2f1,), integers(-2, 3), integers(-2, 3), integers(1, 3), reals(-0.6, 0.6), wrt=(3,))
     family("zeta", (sc.zeta,), integers(2, 4), positive, wrt=(1,))
-    row(apart(sc.lambertw, real_operand=True), reals(-0.2, 2), of=sc._ufuncs._lambertw, name="lambertw", exact=False)
+    row(apart(sc.lambertw, real_operands=True), reals(-0.2, 2), of=sc._ufuncs._lambertw, name="lambertw", exact=False)
     for ufunc in (sc.wofz, sc.erf):
         row(apart(ufunc), positive, positive, of=ufunc, name=f"{ufunc.__name__} of complex numbers", exact=False)
     row(
-        lambda z, n: apart(lambda z: sc.hankel1(n, z) + sc.hankel2(n + 1, z) * 2j, real_operand=True)(z), far,
+        lambda z, n: apart(lambda z: sc.hankel1(n, z) + sc.hankel2(n + 1, z) * 2j, real_operands=True)(z), far,
         calls=one_array(n=st.integers(0, 2)), of=(sc.hankel1, sc.hankel2), name="hankel", exact=False,
     )  # fmt: skip
     flat(sc.round, lattice(0.2))
 
-    row(special.product, any_real, any_real, reference=np.multiply, integers=False)
+    row(special.product, any_real, any_real, reference=np.multiply, integers=False, special=False)
     row(special._exp_of_square, any_real, calls=one_array(scale=st.sampled_from([0.5, 1.0])), integers=False,
         reference=lambda x, scale: np.exp(scale * x * x))  # fmt: skip
     for density, domains in ((special._gamma_density, (positive, positive)),
                              (special._beta_density, (positive, positive, unit))):  # fmt: skip
-        row(lambda *x, f=density: f(*map(single, x)), *domains, of=density, integers=False, exact=False,
-            reference=lambda *x, f=density: f.forward(*map(single, x)))  # fmt: skip
+        row(single(density), *domains, of=density, integers=False, exact=False,
+            reference=single(density.forward))  # fmt: skip
     row(special._inverse_mills_ratio, reals(-5, 3), integers=False, exact=False,
         reference=lambda x: float(np.sqrt(2 / np.pi)) / sc.erfcx(x * -float(np.sqrt(0.5))))  # fmt: skip
-    row(lambda x, n: special.polygamma(single(x), n=n), positive, of=special.polygamma,
+    row(single(special.polygamma), positive, of=special.polygamma,
         calls=one_array(n=st.integers(0, 3)), integers=False, exact=False,
-        reference=lambda x, n: np.asarray(sc.polygamma(n, x)).astype(single(x).dtype))  # fmt: skip
+        reference=single(lambda x, n: np.asarray(sc.polygamma(n, x)).astype(x.dtype)))  # fmt: skip
 
 
 if OWN:

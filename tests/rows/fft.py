@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import numpy as np
-from cases import any_real, axes_of, axis_of, one_array, row, shape
 from hypothesis import strategies as st
 
+from rows.adapters import apart
+from rows.calls import axes_of, axis_of, one_array, shape
+from rows.case import row
+from rows.domains import any_real
 from tinygrad_np.rules import fft
 
 NORMS = st.sampled_from([None, "backward", "ortho", "forward"])
-
-
-def apart(function: Callable[..., Any], real_operand: bool = False) -> Callable[..., Any]:
-    """The same function of real and imaginary parts: complex numbers as pairs of real ones."""
-
-    @wraps(function)
-    def parts(*operands: Any, **options: Any) -> Any:
-        out = function(operands[0] if real_operand else operands[0] + operands[1] * 1j, **options)
-        return (out.real, out.imag) if out.dtype.kind == "c" else out
-
-    return parts
 
 
 @st.composite

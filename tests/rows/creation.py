@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from cases import any_real, flat, reals, row, shape
 
+from rows.calls import shape
+from rows.case import flat, row
+from rows.domains import any_real, reals
 from tinygrad_np import Tensor
 
 

@@ -7,18 +7,18 @@ are taken apart into real ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import cases
 import numpy as np
-from cases import any_real, distinct_sizes, flat, inside, row, shape
 from hypothesis import strategies as st
 
+from rows.adapters import apart, single
+from rows.calls import axes_of, axis_of, generalized, one_array, reduced, shape
+from rows.case import flat, row
+from rows.domains import Shape, any_real, distinct_sizes, graded, inside, reals
 from tinygrad_np.rules import decompositions, inverses, linalg, parts
 
-Shape = tuple[int, ...]
 L = np.linalg
 batches = st.sampled_from([(), (), (2,), (1, 2), (0,)])
 sides = st.sampled_from([2, 3, 1, 3, 0])
@@ -86,7 +86,7 @@ def system(draw: Any, square: bool) -> Any:
     right = draw(st.sampled_from([(m,), (m, 2), (m, 1), (m, 0)]))
     if not square:
         return ((m, n), right), {"rcond": draw(st.sampled_from([None, 1e-3]))}
-    a, b = draw(cases.generalized("(),()->()"))[0]
+    a, b = draw(generalized("(),()->()"))[0]
     return ((*a, m, n), right if len(right) == 1 else (*b, *right)), {}
 
 
@@ -104,7 +104,7 @@ def chain(draw: Any) -> Any:
 @st.composite
 def crossed(draw: Any, of_three: bool = False) -> Any:
     """Two stacks of vectors with three components (or two), and which axes they lie along."""
-    (a, b), _ = draw(cases.generalized("(),()->()"))
+    (a, b), _ = draw(generalized("(),()->()"))
     n, m = (3, 3) if of_three else draw(st.sampled_from([(3, 3), (3, 3), (3, 2), (2, 3), (2, 2)]))
     if of_three:
         return ((*a, n), (*b, m)), {"axis": -1}
@@ -118,37 +118,18 @@ def crossed(draw: Any, of_three: bool = False) -> Any:
 def dotted_along(draw: Any) -> Any:
     """Two arrays of one shape and the axis over which to multiply them."""
     s = draw(shape(min_dims=1))
-    return (s, s), {"axis": draw(cases.axis_of(s))}
+    return (s, s), {"axis": draw(axis_of(s))}
 
 
 @st.composite
 def diagonal_of(draw: Any, **options: Any) -> Any:
     """One array, two of its axes and an offset."""
     s = draw(shape(min_dims=2))
-    first, second = draw(cases.axes_of(s, min_size=2))[:2]
+    first, second = draw(axes_of(s, min_size=2))[:2]
     return (s,), {"offset": draw(st.integers(-3, 3)), "axis1": first, "axis2": second}
 
 
 # --- operations ---------------------------------------------------------------------------------------------------
-def single(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of at least single precision: NumPy's linear algebra has no half precision."""
-
-    def op(*arrays: Any, **options: Any) -> Any:
-        return function(*(a.astype(np.float32) if a.dtype == np.float16 else a for a in arrays), **options)
-
-    return op
-
-
-def apart(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function of real and imaginary parts: complex numbers as pairs of real ones."""
-
-    def parts(*operands: Any, **options: Any) -> Any:
-        whole = [x + y * 1j for x, y in zip(operands[::2], operands[1::2], strict=True)]
-        outs = function(*whole, **options)
-        outs = outs if isinstance(outs, tuple | list) else [outs]
-        return [part for out in outs for part in ((np.real(out), np.imag(out)) if out.dtype.kind == "c" else (out,))]
-
-    return parts
 
 
 def adjoint(x: Any) -> Any:
@@ -274,7 +255,7 @@ linear_algebra = [getattr(L, name) for name in L.__all__]
 
 
 # --- rows: inverses, systems, determinants
-small = cases.reals(-0.1, 0.1)
+small = reals(-0.1, 0.1)
 rcond = st.sampled_from([None, 1e-3])
 
 matrix_row(L.inv, regular, calls=square())
@@ -294,7 +275,7 @@ matrix_row(L.matrix_power, regular, calls=square(n=st.integers(-3, 5).filter(boo
 flat(single(L.matrix_power), regular, name="matrix_power 0", of=L.matrix_power, calls=square(n=st.just(0)),
      integers=False)  # fmt: skip
 matrix_row(L.det, any_real, calls=square())
-matrix_row(_det_of_rank_1, any_real, calls=cases.one_array(min_dims=1))
+matrix_row(_det_of_rank_1, any_real, calls=one_array(min_dims=1))
 complex_row(L.det, inside, calls=square(2))
 matrix_row(L.slogdet, regular, calls=square())
 complex_row(L.slogdet, regular, inside, calls=square(2))
@@ -320,18 +301,18 @@ matrix_row(L.svdvals, spread, calls=rectangular())
 matrix_row(lambda x, w: decompositions.over(x, _gaps(w), w), any_real, separated, of=decompositions.over, name="over",
            calls=square().map(lambda c: ((c[0][0], _row(c[0][0])), {})), reference=_over_gaps)  # fmt: skip
 flat(decompositions.undetermined, any_real, spread, separated, of=decompositions.undetermined, integers=False,
-    calls=square().map(lambda c: ((_row(c[0][0]), c[0][0], _row(c[0][0])), {"among": "values"})),
+    special=False, calls=square().map(lambda c: ((_row(c[0][0]), c[0][0], _row(c[0][0])), {"among": "values"})),
     reference=lambda *arrays, among: np.zeros(()))  # fmt: skip
 flat(single(L.matrix_rank), regular, calls=rectangular(), of=L.matrix_rank, integers=False)
 
 # --- rows: norms
-flat(L.norm, distinct_sizes, name="norm of order 0", calls=cases.reduced(0, "one", ord=st.just(0)))
+flat(L.norm, distinct_sizes, name="norm of order 0", calls=reduced(0, "one", ord=st.just(0)))
 matrix_row(_norm_by_values, spread, of=L.norm, calls=rectangular(
     min_side=1, ord=st.sampled_from([2, -2, "nuc"]), keepdims=st.booleans(),
     axis=st.sampled_from([(-2, -1), (-1, -2), (0, 1), (-1, 0)])))  # fmt: skip
-row(L.vector_norm, distinct_sizes, of=L.vector_norm, exact=False, calls=cases.reduced(
-    1, ord=st.sampled_from([2, 1, 3, -1.5, np.inf, -np.inf])).filter(lambda c: c[1]["axis"] != ()))  # fmt: skip
-row(L.matrix_norm, cases.graded, of=L.matrix_norm, exact=False, calls=rectangular(
+row(L.vector_norm, distinct_sizes, of=L.vector_norm, exact=False, calls=reduced(
+    1, filled=True, ord=st.sampled_from([2, 1, 3, -1.5, np.inf, -np.inf])))  # fmt: skip
+row(L.matrix_norm, graded, of=L.matrix_norm, exact=False, calls=rectangular(
     min_side=1, ord=st.sampled_from(["fro", 1, -1, np.inf, -np.inf]), keepdims=st.booleans(),
 ).filter(lambda c: len(c[0][0]) < 4))  # fmt: skip
 matrix_row(L.cond, spread, calls=square(min_side=1, p=st.sampled_from([None, 2, -2, "fro", "nuc"])))
@@ -340,22 +321,22 @@ matrix_row(L.cond, spread, calls=square(min_side=1, p=st.sampled_from([None, 2, 
 row(L.matmul, any_real, calls=st.sampled_from([(((2, 3), (4, 3, 1)), {}), (((3,), (3,)), {})]), exact=False)
 row(np.vecdot, any_real, calls=dotted_along(), of=(np.vecdot, linalg.vecdot), exact=False)
 row(L.vecdot, any_real, calls=dotted_along(), of=L.vecdot, exact=False)
-complex_row(np.vecdot, any_real, calls=cases.generalized("(n),(n),(n),(n)->()"))
+complex_row(np.vecdot, any_real, calls=generalized("(n),(n),(n),(n)->()"))
 if hasattr(np, "matvec"):
-    row(np.matvec, any_real, calls=cases.generalized("(m,n),(n)->(m)"), exact=False)
-    row(np.vecmat, any_real, calls=cases.generalized("(n),(n,m)->(m)"), exact=False)
+    row(np.matvec, any_real, calls=generalized("(m,n),(n)->(m)"), exact=False)
+    row(np.vecmat, any_real, calls=generalized("(n),(n,m)->(m)"), exact=False)
     complex_row(lambda a, x: np.vecmat(np.matvec(a, x), a), any_real, name="matvec, vecmat",
-                calls=cases.generalized("(m,n),(m,n),(n),(n)->(n)"))  # fmt: skip
+                calls=generalized("(m,n),(m,n),(n),(n)->(n)"))  # fmt: skip
 row(np.kron, any_real, calls=st.tuples(shape(), shape()).map(lambda s: (s, {})))
 row(np.cross, any_real, calls=crossed(), of=(np.cross, linalg.cross_of_three), exact=False)
 row(L.cross, any_real, calls=crossed(of_three=True), of=L.cross, exact=False)
 row(lambda *arrays: L.multi_dot(arrays), any_real, calls=chain(), of=L.multi_dot, exact=False)
 row(np.trace, any_real, calls=diagonal_of())
-row(L.trace, any_real, calls=cases.one_array(min_dims=2, offset=st.integers(-3, 3)), of=L.trace)
+row(L.trace, any_real, calls=one_array(min_dims=2, offset=st.integers(-3, 3)), of=L.trace)
 row(np.diagonal, any_real, calls=diagonal_of(), of=(np.diagonal, linalg.diagonal, linalg.from_diagonal))
-row(L.diagonal, any_real, calls=cases.one_array(min_dims=2, offset=st.integers(-3, 3)), of=L.diagonal)
-row(np.diag, any_real, calls=cases.one_array(min_dims=1, max_dims=2, k=st.integers(-3, 3)))
-row(np.diagflat, any_real, calls=cases.one_array(k=st.integers(-2, 2)))
-row(np.vander, any_real, exact=False, integers=False, calls=cases.one_array(
+row(L.diagonal, any_real, calls=one_array(min_dims=2, offset=st.integers(-3, 3)), of=L.diagonal)
+row(np.diag, any_real, calls=one_array(min_dims=1, max_dims=2, k=st.integers(-3, 3)))
+row(np.diagflat, any_real, calls=one_array(k=st.integers(-2, 2)))
+row(np.vander, any_real, exact=False, integers=False, calls=one_array(
     min_dims=1, max_dims=1, N=st.none() | st.integers(0, 4), increasing=st.booleans()))  # fmt: skip
 flat(lambda a, b: np.einsum_path("ij,jk", a, b)[0], any_real, of=np.einsum_path, calls=st.just((((2, 2), (2, 2)), {})))
