@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ class Source:
 
     Attributes
     ----------
-    imports, header, bound, body, loops : list of str
-        The functions of NumPy, and lines: what is done once, what is done once for each memory for results, what
+    header, bound, body, loops : list of str
+        Lines: what is done once, what is done once for each memory for results, what
         ``step`` does, the functions that go block by block.
     given : dict
         What has no text: long constants, functions of the user. The code finds them under these names.
@@ -31,7 +32,7 @@ class Source:
 
     def __init__(self, program: Program, memory: Memory, full: bool = False) -> None:
         self.program, self.memory, self.full = program, memory, full
-        self.imports: list[str] = []
+        self._imported: list[str] = []
         self.header: list[str] = []
         self.bound: list[str] = []
         self.loops: list[str] = []
@@ -40,6 +41,7 @@ class Source:
         self._number = 0
         self.functions: dict[str, str] = {}
         self.unused, self._named, self._unique = Names(), dict[Value, str](), dict[Any, str]()
+        self._hints = _gradient_names(program)
         for value in [*program.inputs, *program.state]:
             self._named[value] = self.unused(value.name or "x")
         for value in program.state:
@@ -58,7 +60,9 @@ class Source:
         if place is not None and key in self._unique:
             self._named[value] = self._unique[key]  # it is computed in place
             return self._named[value]
-        self._named[value] = self._unique[key] = self.unused(value.name or f"v{self._count()}")
+        self._named[value] = self._unique[key] = self.unused(
+            value.name or self._hints.get(value) or f"v{self._count()}"
+        )
         if value in self.memory.fixed:
             self._declare(value)
         return self._named[value]
@@ -123,7 +127,7 @@ class Source:
             else:
                 name = text.removeprefix("np.").replace(".", "_")
                 self.unused.taken.add(name)
-                self.imports.append(name if isinstance(function, np.ufunc) or name == text[3:] else f"{name} = {text}")
+                self._imported.append(name if isinstance(function, np.ufunc) or name == text[3:] else f"{name} = {text}")
             self.functions[function] = name
         return self.functions[function]
 
@@ -195,6 +199,8 @@ class Source:
     def add_step(self, step: Value) -> None:
         """A line, or none, for a step that is not part of a loop."""
         memory = self.memory
+        if memory.is_view(step) and step in memory.fixed:
+            return  # it is declared when it is used
         for arg in operands(step):
             self.name(arg)  # what is computed in place keeps the name
         if memory.is_view(step) or (step.function is np.reshape and step not in memory.fixed):
@@ -254,13 +260,18 @@ class Source:
         listed = f"[{', '.join(results)}]"
         self.body.append(f"return {'results' if results and copies else listed}")
 
+    def imports(self) -> str:
+        """The lines that import NumPy."""
+        names = ", ".join(sorted(name for name in self._imported if "=" not in name))
+        lines = textwrap.wrap(names, 112, initial_indent="    ", subsequent_indent="    ")
+        named = "from numpy import (\n" + "\n".join(lines) + ",\n)\n" if len(lines) > 1 else f"from numpy import {names}\n"
+        return "import numpy as np\n" + (named if names else "")
+
     def code(self) -> str:
-        """All of it, but for the memory."""
+        """All of it, but for imports and memory."""
         inputs = ", ".join(self.name(value) for value in self.program.inputs)
         state = ", ".join(self.name(value) for value in self.program.state)
-        direct = sorted(name for name in self.imports if "=" not in name)
-        lines = [f"from numpy import {', '.join(direct)}", ""] if direct else []
-        lines += sorted(name for name in self.imports if "=" in name)
+        lines = sorted(name for name in self._imported if "=" in name)
         lines += ["", *self.header, f"STATE = [{state}]", "", "", *self.loops]
         step = [f"def step({inputs}):", *(f"    {line}" for line in self.body)]
         lent = ", ".join(map(self.name, self.memory.lent))
@@ -279,3 +290,16 @@ def _constant_name(array: Any) -> str:
     first = array.reshape(-1)[0] if array.size else None
     equal = array.size and bool((array == first).all())
     return {0: "all_zeros", 1: "all_ones"}.get(first, "all_equal") if equal else "constant"
+
+
+def _gradient_names(program: Program) -> dict[Value, str]:
+    """What is updated with a parameter is its gradient."""
+    joins = [step for step in program.steps if step.function is join]
+    states = set(program.state)
+    names = {}
+    for step in joins:
+        for other in joins:
+            if states.issuperset(step.args) and not states & set(other.args) and len(step.args) == len(other.args):
+                for parameter, gradient in zip(step.args, other.args, strict=True):
+                    names.setdefault(gradient, f"{parameter.name}.grad")
+    return names
