@@ -9,7 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygrad_np.compiler.kinds import (
-    SLOW_WITH_A_NUMBER, is_elementwise, is_pure, is_view, reduced_axes, reducing_ufunc,
+    SLOW_WITH_A_NUMBER,
+    is_elementwise,
+    is_pure,
+    is_view,
+    reduced_axes,
+    reducing_ufunc,
 )  # fmt: skip
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
@@ -97,7 +102,7 @@ def scheduled(program: Program, large: int = LARGE) -> list[Item]:
 
 
 def _postpone(items: list[Item], program: Program) -> None:
-    """Compute late what is cheap, and used late, from what is there anyway: a mask of the forward pass, in the backward.
+    """Compute late what is cheap, and used late, from what is there anyway: a mask of the forward pass, say.
 
     A step moves to the loop that all its readers are in, if that takes less memory for less time: what it computes is
     not kept until then, but its operands may have to be.
@@ -129,7 +134,7 @@ def _postpone(items: list[Item], program: Program) -> None:
 
 
 def _without_loops_of_one(item: Item) -> list[Item]:
-    """A loop with one step saves nothing: it is a call, or nothing is left of it. A block of zeros is worth one."""
+    """A loop with one step saves nothing, and becomes a call; but not where a block of zeros helps."""
     if len(item.steps) > 1 or any(step.function in SLOW_WITH_A_NUMBER for step in item.steps):
         return [item]
     return [Item([step]) for step in item.steps]
@@ -147,12 +152,12 @@ def _space(step: Value, large: int) -> tuple[int, ...] | None:
 
 
 def _can_be_cut(arg: Value, space: tuple[int, ...]) -> bool:
-    """Whether blocks of an operand go with blocks of the result, as if both were flat: no broadcasting, no axes moved."""
+    """Whether blocks of an operand go with blocks of the result, both flat: nothing is broadcast, no axes move."""
     if size(arg) == 1:
         return len(arg.shape) <= 1  # more axes would make the blocks have more axes
     while is_view(arg) and arg.function is np.reshape:
         arg = arg.args[0]
-    return ((arg.shape == space or size(arg) == size_of(space)) and not is_view(arg))
+    return (arg.shape == space or size(arg) == size_of(space)) and not is_view(arg)
 
 
 def size_of(shape: tuple[int, ...]) -> int:

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import SLOW_WITH_A_NUMBER, is_array_of, is_contraction, reduced_axes, reducing_ufunc, scalar_of
+from tinygrad_np.compiler.kinds import (
+    SLOW_WITH_A_NUMBER,
+    is_array_of,
+    is_contraction,
+    reduced_axes,
+    reducing_ufunc,
+    scalar_of,
+)
 from tinygrad_np.compiler.memory import Memory, Place
 from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Program, Value
@@ -89,7 +96,9 @@ class Source:
         dtype = "" if value.dtype == np.float32 else f", {value.dtype.name!r}"
         columns = self.memory.by_columns(value)
         shape = value.shape[::-1] if columns else value.shape
-        return f"array({place.block.kind}, {place.block.offset + place.offset}, {shape}{dtype}){'.T' if columns else ''}"
+        return (
+            f"array({place.block.kind}, {place.block.offset + place.offset}, {shape}{dtype}){'.T' if columns else ''}"
+        )
 
     def _constant(self, value: Value) -> str:
         assert value.array is not None
@@ -127,7 +136,9 @@ class Source:
             else:
                 name = text.removeprefix("np.").replace(".", "_")
                 self.unused.taken.add(name)
-                self._imported.append(name if isinstance(function, np.ufunc) or name == text[3:] else f"{name} = {text}")
+                self._imported.append(
+                    name if isinstance(function, np.ufunc) or name == text[3:] else f"{name} = {text}"
+                )
             self.functions[function] = name
         return self.functions[function]
 
@@ -166,7 +177,11 @@ class Source:
         if value.function is np.transpose:
             axes = value.args[1]
             return f"{x}.T" if axes == tuple(range(len(axes)))[::-1] else f"{x}.transpose({axes})"
-        return f"np.broadcast_to({x}, {value.shape})" if value.function is np.broadcast_to else f"{x}.reshape({value.shape})"
+        return (
+            f"np.broadcast_to({x}, {value.shape})"
+            if value.function is np.broadcast_to
+            else f"{x}.reshape({value.shape})"
+        )
 
     # --- calls ------------------------------------------------------------------------------------------------------
     def call(self, step: Value, out: str) -> str:
@@ -191,10 +206,9 @@ class Source:
             seen = f"np.reshape({out}, {step.args[0].shape})"
             return f"{self.function(np.copyto)}({self.once(f'{out}_as_{x}', seen, step)}, {x})"
         assert reducing_ufunc(step), step
-        if True:
-            axes = reduced_axes(step)
-            axis = axes[0] if len(axes) == 1 else None if len(axes) == len(step.args[0].shape) else axes
-            return f"{self.function(function)}({x}, {axis}, None, {out}{', True' if step.kwargs['keepdims'] else ''})"
+        axes = reduced_axes(step)
+        axis = axes[0] if len(axes) == 1 else None if len(axes) == len(step.args[0].shape) else axes
+        return f"{self.function(function)}({x}, {axis}, None, {out}{', True' if step.kwargs['keepdims'] else ''})"
 
     def add_step(self, step: Value) -> None:
         """A line, or none, for a step that is not part of a loop."""
@@ -211,8 +225,8 @@ class Source:
         elif is_array_of(step):
             self.body.append(f"{self.name(step)}[()] = {self.name(step.args[0])}")
         elif step in memory.fixed:
-            args = tuple(self.filled(step, arg) for arg in step.args)
-            line = self.call(Value(step.function, args, step.kwargs, step.shape, step.dtype), self.name(step))
+            filled = tuple(self.filled(step, arg) for arg in step.args)
+            line = self.call(Value(step.function, filled, step.kwargs, step.shape, step.dtype), self.name(step))
             self.body.append(f"{line}  # {step.shape}")
         elif step.function is operator.getitem:
             self.body.append(f"{self.name(step)} = {self.name(step.args[0])}[{self._index_text(step.args[1])}]")
@@ -264,7 +278,9 @@ class Source:
         """The lines that import NumPy."""
         names = ", ".join(sorted(name for name in self._imported if "=" not in name))
         lines = textwrap.wrap(names, 112, initial_indent="    ", subsequent_indent="    ")
-        named = "from numpy import (\n" + "\n".join(lines) + ",\n)\n" if len(lines) > 1 else f"from numpy import {names}\n"
+        named = (
+            "from numpy import (\n" + "\n".join(lines) + ",\n)\n" if len(lines) > 1 else f"from numpy import {names}\n"
+        )
         return "import numpy as np\n" + (named if names else "")
 
     def code(self) -> str:
@@ -287,16 +303,16 @@ def _constant_name(array: Any) -> str:
     """``c_0_5`` for a number, ``zeros`` for zeros."""
     if array.size == 1:
         return "c_" + f"{array.item():.6g}".replace("-", "m").replace(".", "_").replace("+", "")
-    first = array.reshape(-1)[0] if array.size else None
-    equal = array.size and bool((array == first).all())
-    return {0: "all_zeros", 1: "all_ones"}.get(first, "all_equal") if equal else "constant"
+    if not array.size or (array != array.reshape(-1)[0]).any():
+        return "constant"
+    return {0: "all_zeros", 1: "all_ones"}.get(array.reshape(-1)[0].item(), "all_equal")
 
 
 def _gradient_names(program: Program) -> dict[Value, str]:
     """What is updated with a parameter is its gradient."""
     joins = [step for step in program.steps if step.function is join]
     states = set(program.state)
-    names = {}
+    names: dict[Value, str] = {}
     for step in joins:
         for other in joins:
             if states.issuperset(step.args) and not states & set(other.args) and len(step.args) == len(other.args):
