@@ -60,8 +60,8 @@ class Classifier:
         self.inverse = np.array(1 / batch, f)
         self.numbers = [np.array(x, f) for x in (0.9, 0.1, 0.999, 0.001)]
         pieces = [slice(i, min(i + _BLOCK, n)) for i in range(0, n, _BLOCK)]
-        self.blocks = [tuple(x[i] for x in (self.p, self.g, self.m, self.v)) + (self.t1[: i.stop - i.start],)
-                       + (self.t2[: i.stop - i.start],) for i in pieces]  # fmt: skip
+        cut = [(self.p[i], self.g[i], self.m[i], self.v[i], i.stop - i.start) for i in pieces]
+        self.blocks = [(p, g, m, v, self.t1[:k], self.t2[:k]) for p, g, m, v, k in cut]
 
     def __call__(self, x: Array, labels: Array, scale: Array, eps: Array) -> Array:
         """One step; returns the loss."""

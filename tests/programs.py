@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ class Builder:
 def parameters(build: Builder, sizes: list[int], rng: np.random.Generator, dtype: Any = np.float32) -> list[Value]:
     """Weights and biases as states: ``W1, b1, W2, b2, ...``."""
     found = []
-    for i, (n, m) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (n, m) in enumerate(pairwise(sizes)):
         w = (rng.standard_normal((n, m)) / math.sqrt(n)).astype(dtype)
         found += [build.state(w, f"layers.{i}.weight"), build.state(np.zeros(m, dtype), f"layers.{i}.bias")]
     return found
@@ -211,13 +212,16 @@ def programs(draw: Draw) -> Builder:
     build, n = Builder(), draw(st.sampled_from(SIDES))
     shapes = [(n,), (n, 3), (3, n), (n, n), (), (2, 3, n), (4 * n, n)]
     values = []
-    for i in range(draw(st.integers(1, 3))):
-        values.append(build.input(rng.standard_normal(draw(st.sampled_from(shapes))), f"x{i}"))
-    for i in range(draw(st.integers(0, 4))):
-        values.append(build.state(rng.standard_normal(draw(st.sampled_from(shapes))), f"state.{i}"))
-    values.append(build.constant(draw(st.sampled_from([np.ones(n), rng.standard_normal(n), np.array(2.0), np.zeros(n)]))))
+    for make, name, least in ((build.input, "x", 1), (build.state, "state", 0)):
+        chosen = draw(st.lists(st.sampled_from(shapes), min_size=least, max_size=4))
+        values += [make(rng.standard_normal(shape), f"{name}.{i}") for i, shape in enumerate(chosen)]
+    values.append(
+        build.constant(draw(st.sampled_from([np.ones(n), rng.standard_normal(n), np.array(2.0), np.zeros(n)])))
+    )
     for _ in range(draw(st.integers(1, 25))):
-        kind = draw(st.sampled_from(["unary", "binary", "number", "reduce", "matmul", "view", "index", "cast", "other"]))
+        kind = draw(
+            st.sampled_from(["unary", "binary", "number", "reduce", "matmul", "view", "index", "cast", "other"])
+        )
         a, b = (draw(st.sampled_from(values)) for _ in range(2))
         step = _step(draw, build, kind, a, b)
         if step is not None and np.size(build.arrays[step]) < 500:
@@ -236,7 +240,11 @@ def _step(draw: Draw, build: Builder, kind: str, a: Value, b: Value) -> Value | 
     rank = np.ndim(x)
     if kind == "unary" and x.dtype.kind == "f":
         function = draw(st.sampled_from(UNARY))
-        return build(np.tanh, a) if function in (np.exp, np.square) and np.max(np.abs(x), initial=0) > 5 else build(function, a)
+        return (
+            build(np.tanh, a)
+            if function in (np.exp, np.square) and np.max(np.abs(x), initial=0) > 5
+            else build(function, a)
+        )
     if kind == "binary":
         try:
             np.broadcast_shapes(np.shape(x), np.shape(y))

@@ -26,7 +26,8 @@ from tinygrad_np.compiler.program import Program, Value
 
 Pass = Callable[[Program], Program]
 EXACT: list[Pass] = [
-    in_canonical_form, without_dead_code, without_repetitions, with_constants_folded, with_casts_apart, with_flat_updates,
+    in_canonical_form, without_dead_code, without_repetitions, with_constants_folded, with_casts_apart,
+    with_flat_updates,
 ]  # fmt: skip
 ROUNDED: list[Pass] = [simplified, with_factors_gathered, with_sums_as_products]
 
@@ -103,7 +104,9 @@ def test_operations_are_done_before_broadcasting() -> None:
 
 
 def test_a_broadcast_sum_is_a_product() -> None:
-    left = applied(lambda b, x: b(np.add.reduce, b(np.broadcast_to, x, (5, 3, 4)), axis=0), in_canonical_form, simplified)
+    left = applied(
+        lambda b, x: b(np.add.reduce, b(np.broadcast_to, x, (5, 3, 4)), axis=0), in_canonical_form, simplified
+    )
     assert left["add"] == 0
     assert left["multiply"] == 1
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import Builder, chain, classifier, programs, tiny
 
-from tinygrad_np.compiler.plan import build
 from tinygrad_np.compiler.interpret import interpret
+from tinygrad_np.compiler.plan import build
+
 
 def assert_equal(expected: list[Any], found: list[Any]) -> None:
     for a, b in zip(expected, found, strict=True):
@@ -38,8 +39,10 @@ def test_a_plan_computes_what_its_program_does(built: Builder, large: int, block
         assert_equal(expected, found)
 
 
-@pytest.mark.parametrize("built", [tiny(dtype=np.float64), classifier([7, 6, 5, 3], 4, dtype=np.float64), chain(1000, np.float64),
-                                   classifier([7, 6, 3], 4, "sgd", dtype=np.float64)])  # fmt: skip
+@pytest.mark.parametrize("built", [
+    tiny(dtype=np.float64), classifier([7, 6, 5, 3], 4, dtype=np.float64), chain(1000, np.float64),
+    classifier([7, 6, 3], 4, "sgd", dtype=np.float64),
+])  # fmt: skip
 @pytest.mark.parametrize("large", [16, 1 << 16])
 def test_whole_steps(built: Builder, large: int, tmp_path: Any) -> None:
     plan = build(built.program, large=large, block=256)

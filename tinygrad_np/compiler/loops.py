@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tinygrad_np.compiler.kinds import reducing_ufunc
@@ -129,11 +130,11 @@ def _filled(source: Source, loop: Loop, step: Value, columns: dict[str, str]) ->
 
 
 def _write(
-    source: Source, loop: Loop, cut: dict[Value, None], columns: dict[str, str], arguments: list[Value], lines: list[str]
-) -> None:  # fmt: skip
-    cut = {source.name(value): value for value in cut}
-    fixed = [value for value in cut.values() if value in source.memory.fixed or value.array is not None]
-    dynamic = [value for value in cut.values() if value not in fixed]
+    source: Source, loop: Loop, cut: Iterable[Value], columns: dict[str, str], arguments: list[Value], lines: list[str]
+) -> None:
+    once = {source.name(value): value for value in cut}.values()
+    fixed = [value for value in once if value in source.memory.fixed or value.array is not None]
+    dynamic = [value for value in once if value not in fixed]
     name = source.unused("loop")
     rows = source.unused(f"{name}_rows")
     kept = list(columns.values())

@@ -334,7 +334,6 @@ class Memory:
             packed.append(block)
         self.arena = max((b.offset + b.nbytes for b in packed), default=0)
 
-
     def _in_a_row(self, kind: str) -> int:
         end = 0
         for block in self.blocks:
@@ -348,7 +347,10 @@ def is_computed_into(step: Value) -> bool:
     if step.dtype is None or step.dtype.hasobject:
         return False
     contraction = is_contraction(step) and math.prod(step.shape) > 0
-    return bool(is_elementwise(step) or reducing_ufunc(step) or contraction or is_array_of(step)) or step.function in (np.reshape, join)
+    return bool(is_elementwise(step) or reducing_ufunc(step) or contraction or is_array_of(step)) or step.function in (
+        np.reshape,
+        join,
+    )
 
 
 def placed(program: Program, items: list[Item]) -> Memory:

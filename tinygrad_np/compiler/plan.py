@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from sys import getrefcount
@@ -17,18 +17,14 @@ from tinygrad_np.compiler.memory import placed
 from tinygrad_np.compiler.passes import optimized
 from tinygrad_np.compiler.program import Program
 from tinygrad_np.compiler.schedule import LARGE, scheduled
+from tinygrad_np.compiler.sections import sections
 from tinygrad_np.compiler.source import Source
 
 __all__ = ["Plan", "build"]
 
 Array = np.ndarray[Any, Any]
 
-_IMPORTS = """\
-import numpy as np
-
-from tinygrad_np.compiler.runtime import array, blocks, both, memory, scratch
-
-"""
+_HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, memory, scratch\n"
 
 
 class _Step:
@@ -62,9 +58,9 @@ class Plan:
     def __init__(self, program: Program, source: Source, options: tuple[int, int, int]) -> None:
         memory = source.memory
         self.program, self.memory = program, memory.arena
-        self.source = f"{_IMPORTS}{source.memories()}{source.code()}"
+        self.source = f"{source.imports()}\n{_HELPERS}\n{source.memories()}\n{source.code()}"
         self._options, self._sizes = options, (memory.arena, memory.state, memory.results)
-        self._code = compile(f"{_IMPORTS}{source.code()}", "<tinygrad_np.compile>", "exec")
+        self._code = compile(f"{source.imports()}{_HELPERS}{source.code()}", "<tinygrad_np.compile>", "exec")
         self._set_up(source.given)
 
     def _set_up(self, namespace: dict[str, Any]) -> None:
@@ -124,12 +120,10 @@ class Plan:
                 f"this program cannot be a file of its own: NumPy alone does not provide {', '.join(source.given)}"
             )
         helpers = inspect.getsource(runtime).split("__all__", 1)[1].split("\n", 1)[1]
-        imports = (
-            "import base64\nimport os\nimport threading\nfrom collections.abc import Callable, Iterable\n"
-        )
-        imports += "from queue import SimpleQueue\nfrom typing import Any\n\nimport numpy as np\n"
-        end = f"\n\nstep, _ = bound(memory({source.memory.results}))\n"
-        Path(path).write_text(f"{imports}{helpers}\n\n{source.memories()}{source.code()}{end}")
+        imports = "import base64\nimport os\nimport threading\nfrom collections.abc import Callable, Iterable\n"
+        imports += f"from queue import SimpleQueue\nfrom typing import Any\n\n{source.imports()}"
+        code = f"{source.memories()}\n{source.code()}\n\nstep, _ = bound(memory({source.memory.results}))\n"
+        Path(path).write_text(f"{imports}{helpers}\n\n{code}")
 
 
 def build(
@@ -167,7 +161,10 @@ def _written(program: Program, threads: int, large: int, block: int, full: bool 
     }
     memory.pack()
     source = Source(program, memory, full)
-    for item in items:
+    begins = sections(program, items)
+    for i, item in enumerate(items):
+        if i in begins:
+            source.body.append(f"# {begins[i]}")
         if item in planned:
             loops.write(source, planned[item])
         else:

@@ -32,7 +32,7 @@ def blocks(a: Any, length: int) -> list[Any]:
 
 
 def scratch(a: Any, n: int, length: int) -> list[Any]:
-    """For each of the blocks of ``n`` elements the same piece of ``a``; one for each of the two threads, if it is long."""
+    """The same piece of ``a`` for each block of ``n`` elements, or one for each of two threads, if ``a`` is long."""
     sizes = [min(length, n - i) for i in range(0, n, length)]
     middle = -(-len(sizes) // 2)
     starts = [length if len(a) > length and i >= middle else 0 for i in range(len(sizes))]
@@ -40,7 +40,7 @@ def scratch(a: Any, n: int, length: int) -> list[Any]:
 
 
 def both(loop: Callable[..., None], rows: list[Any], *arguments: Any) -> None:
-    """Run a loop over rows of blocks: the second half of it in another thread, while the first half runs in this one."""
+    """Run a loop over rows of blocks, the second half of them in another thread."""
     middle = -(-len(rows) // 2)
     done = _other_thread(loop, rows[middle:], *arguments)
     try:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import is_elementwise, is_pure, is_view, reduced_axes, reducing_ufunc
+from tinygrad_np.compiler.kinds import (
+    SLOW_WITH_A_NUMBER,
+    is_elementwise,
+    is_pure,
+    is_view,
+    reduced_axes,
+    reducing_ufunc,
+)  # fmt: skip
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
 
@@ -90,7 +97,47 @@ def scheduled(program: Program, large: int = LARGE) -> list[Item]:
         for step in sums:
             finish(step)
         items.append(item)
-    return items
+    _postpone(items, program)
+    return [kept for item in items for kept in _without_loops_of_one(item)]
+
+
+def _postpone(items: list[Item], program: Program) -> None:
+    """Compute late what is cheap, and used late, from what is there anyway: a mask of the forward pass, say.
+
+    A step moves to the loop that all its readers are in, if that takes less memory for less time: what it computes is
+    not kept until then, but its operands may have to be.
+    """
+    at = {step: i for i, item in enumerate(items) for step in item.steps}
+    reads: dict[Value, list[int]] = defaultdict(list)
+    for step, i in at.items():
+        for arg in operands(step):
+            reads[arg].append(i)
+    for value in [*program.results, *program.updates.values()]:
+        reads[value].append(len(items))
+    for step in reversed(list(at)):
+        if is_view(step):
+            reads[step.args[0]] += reads[step]
+    for step in reversed(list(at)):
+        i, found = at[step], set(reads[step])
+        j = found.pop() if len(found) == 1 else i
+        if items[i].space is None or j <= i or j == len(items) or items[j].space != items[i].space:
+            continue
+        arrays = {arg for arg in operands(step) if arg in at and size(arg) == size(step)}
+        longer = sum(max(0, j - max(reads[arg])) * arg.dtype.itemsize for arg in arrays)
+        if is_elementwise(step) and longer < (j - i) * step.dtype.itemsize:
+            items[i].steps.remove(step)
+            items[j].steps.insert(0, step)
+            at[step] = j
+            for arg in operands(step):
+                reads[arg].remove(i)
+                reads[arg].append(j)
+
+
+def _without_loops_of_one(item: Item) -> list[Item]:
+    """A loop with one step saves nothing, and becomes a call; but not where a block of zeros helps."""
+    if len(item.steps) > 1 or any(step.function in SLOW_WITH_A_NUMBER for step in item.steps):
+        return [item]
+    return [Item([step]) for step in item.steps]
 
 
 def _space(step: Value, large: int) -> tuple[int, ...] | None:
@@ -105,12 +152,12 @@ def _space(step: Value, large: int) -> tuple[int, ...] | None:
 
 
 def _can_be_cut(arg: Value, space: tuple[int, ...]) -> bool:
-    """Whether blocks of an operand go with blocks of the result, as if both were flat: no broadcasting, no axes moved."""
+    """Whether blocks of an operand go with blocks of the result, both flat: nothing is broadcast, no axes move."""
     if size(arg) == 1:
         return len(arg.shape) <= 1  # more axes would make the blocks have more axes
     while is_view(arg) and arg.function is np.reshape:
         arg = arg.args[0]
-    return ((arg.shape == space or size(arg) == size_of(space)) and not is_view(arg))
+    return (arg.shape == space or size(arg) == size_of(space)) and not is_view(arg)
 
 
 def size_of(shape: tuple[int, ...]) -> int:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import operator
+import textwrap
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import is_array_of, is_contraction, reduced_axes, reducing_ufunc, scalar_of
+from tinygrad_np.compiler.kinds import (
+    SLOW_WITH_A_NUMBER,
+    is_array_of,
+    is_contraction,
+    reduced_axes,
+    reducing_ufunc,
+    scalar_of,
+)
 from tinygrad_np.compiler.memory import Memory, Place
 from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Program, Value
@@ -16,16 +24,14 @@ from tinygrad_np.compiler.spelling import Names, array_text, function_text, plai
 
 __all__ = ["Source"]
 
-_SLOW_WITH_A_NUMBER = (np.maximum, np.minimum)  # twice as fast on two arrays of one shape
-
 
 class Source:
     """The text of a program, part by part.
 
     Attributes
     ----------
-    imports, header, bound, body, loops : list of str
-        The functions of NumPy, and lines: what is done once, what is done once for each memory for results, what
+    header, bound, body, loops : list of str
+        Lines: what is done once, what is done once for each memory for results, what
         ``step`` does, the functions that go block by block.
     given : dict
         What has no text: long constants, functions of the user. The code finds them under these names.
@@ -33,7 +39,7 @@ class Source:
 
     def __init__(self, program: Program, memory: Memory, full: bool = False) -> None:
         self.program, self.memory, self.full = program, memory, full
-        self.imports: list[str] = []
+        self._imported: list[str] = []
         self.header: list[str] = []
         self.bound: list[str] = []
         self.loops: list[str] = []
@@ -42,6 +48,7 @@ class Source:
         self._number = 0
         self.functions: dict[str, str] = {}
         self.unused, self._named, self._unique = Names(), dict[Value, str](), dict[Any, str]()
+        self._hints = _gradient_names(program)
         for value in [*program.inputs, *program.state]:
             self._named[value] = self.unused(value.name or "x")
         for value in program.state:
@@ -60,7 +67,9 @@ class Source:
         if place is not None and key in self._unique:
             self._named[value] = self._unique[key]  # it is computed in place
             return self._named[value]
-        self._named[value] = self._unique[key] = self.unused(value.name or f"v{self._count()}")
+        self._named[value] = self._unique[key] = self.unused(
+            value.name or self._hints.get(value) or f"v{self._count()}"
+        )
         if value in self.memory.fixed:
             self._declare(value)
         return self._named[value]
@@ -87,7 +96,9 @@ class Source:
         dtype = "" if value.dtype == np.float32 else f", {value.dtype.name!r}"
         columns = self.memory.by_columns(value)
         shape = value.shape[::-1] if columns else value.shape
-        return f"array({place.block.kind}, {place.block.offset + place.offset}, {shape}{dtype}){'.T' if columns else ''}"
+        return (
+            f"array({place.block.kind}, {place.block.offset + place.offset}, {shape}{dtype}){'.T' if columns else ''}"
+        )
 
     def _constant(self, value: Value) -> str:
         assert value.array is not None
@@ -125,7 +136,9 @@ class Source:
             else:
                 name = text.removeprefix("np.").replace(".", "_")
                 self.unused.taken.add(name)
-                self.imports.append(name if isinstance(function, np.ufunc) or name == text[3:] else f"{name} = {text}")
+                self._imported.append(
+                    name if isinstance(function, np.ufunc) or name == text[3:] else f"{name} = {text}"
+                )
             self.functions[function] = name
         return self.functions[function]
 
@@ -164,7 +177,11 @@ class Source:
         if value.function is np.transpose:
             axes = value.args[1]
             return f"{x}.T" if axes == tuple(range(len(axes)))[::-1] else f"{x}.transpose({axes})"
-        return f"np.broadcast_to({x}, {value.shape})" if value.function is np.broadcast_to else f"{x}.reshape({value.shape})"
+        return (
+            f"np.broadcast_to({x}, {value.shape})"
+            if value.function is np.broadcast_to
+            else f"{x}.reshape({value.shape})"
+        )
 
     # --- calls ------------------------------------------------------------------------------------------------------
     def call(self, step: Value, out: str) -> str:
@@ -177,7 +194,7 @@ class Source:
             return f"{self.function(product)}({self.name(a)}, {self.name(b)}, {out})"
         if isinstance(function, np.ufunc):
             args = [self.name(arg) if isinstance(arg, Value) else self.text(arg) for arg in step.args]
-            if function not in _SLOW_WITH_A_NUMBER:
+            if function not in SLOW_WITH_A_NUMBER:
                 return f"{self.function(function)}({', '.join([*args, out])})"
             return f"{self.function(function)}({', '.join(args)}, out={out})"  # it takes no third argument by position
         x = self.name(step.args[0])
@@ -189,14 +206,15 @@ class Source:
             seen = f"np.reshape({out}, {step.args[0].shape})"
             return f"{self.function(np.copyto)}({self.once(f'{out}_as_{x}', seen, step)}, {x})"
         assert reducing_ufunc(step), step
-        if True:
-            axes = reduced_axes(step)
-            axis = axes[0] if len(axes) == 1 else None if len(axes) == len(step.args[0].shape) else axes
-            return f"{self.function(function)}({x}, {axis}, None, {out}{', True' if step.kwargs['keepdims'] else ''})"
+        axes = reduced_axes(step)
+        axis = axes[0] if len(axes) == 1 else None if len(axes) == len(step.args[0].shape) else axes
+        return f"{self.function(function)}({x}, {axis}, None, {out}{', True' if step.kwargs['keepdims'] else ''})"
 
     def add_step(self, step: Value) -> None:
         """A line, or none, for a step that is not part of a loop."""
         memory = self.memory
+        if memory.is_view(step) and step in memory.fixed:
+            return  # it is declared when it is used
         for arg in operands(step):
             self.name(arg)  # what is computed in place keeps the name
         if memory.is_view(step) or (step.function is np.reshape and step not in memory.fixed):
@@ -207,8 +225,8 @@ class Source:
         elif is_array_of(step):
             self.body.append(f"{self.name(step)}[()] = {self.name(step.args[0])}")
         elif step in memory.fixed:
-            args = tuple(self.filled(step, arg) for arg in step.args)
-            line = self.call(Value(step.function, args, step.kwargs, step.shape, step.dtype), self.name(step))
+            filled = tuple(self.filled(step, arg) for arg in step.args)
+            line = self.call(Value(step.function, filled, step.kwargs, step.shape, step.dtype), self.name(step))
             self.body.append(f"{line}  # {step.shape}")
         elif step.function is operator.getitem:
             self.body.append(f"{self.name(step)} = {self.name(step.args[0])}[{self._index_text(step.args[1])}]")
@@ -220,7 +238,7 @@ class Source:
     def filled(self, step: Value, arg: Any) -> Any:
         """A number as an array of the result's shape, where that makes the call faster."""
         number = scalar_of(arg)
-        if step.function not in _SLOW_WITH_A_NUMBER or number is None or not step.shape:
+        if step.function not in SLOW_WITH_A_NUMBER or number is None or not step.shape:
             return arg
         return Value(None, (), {}, step.shape, step.dtype, array=np.full(step.shape, number, step.dtype))
 
@@ -256,13 +274,20 @@ class Source:
         listed = f"[{', '.join(results)}]"
         self.body.append(f"return {'results' if results and copies else listed}")
 
+    def imports(self) -> str:
+        """The lines that import NumPy."""
+        names = ", ".join(sorted(name for name in self._imported if "=" not in name))
+        lines = textwrap.wrap(names, 112, initial_indent="    ", subsequent_indent="    ")
+        named = (
+            "from numpy import (\n" + "\n".join(lines) + ",\n)\n" if len(lines) > 1 else f"from numpy import {names}\n"
+        )
+        return "import numpy as np\n" + (named if names else "")
+
     def code(self) -> str:
-        """All of it, but for the memory."""
+        """All of it, but for imports and memory."""
         inputs = ", ".join(self.name(value) for value in self.program.inputs)
         state = ", ".join(self.name(value) for value in self.program.state)
-        direct = sorted(name for name in self.imports if "=" not in name)
-        lines = [f"from numpy import {', '.join(direct)}", ""] if direct else []
-        lines += sorted(name for name in self.imports if "=" in name)
+        lines = sorted(name for name in self._imported if "=" in name)
         lines += ["", *self.header, f"STATE = [{state}]", "", "", *self.loops]
         step = [f"def step({inputs}):", *(f"    {line}" for line in self.body)]
         lent = ", ".join(map(self.name, self.memory.lent))
@@ -278,6 +303,19 @@ def _constant_name(array: Any) -> str:
     """``c_0_5`` for a number, ``zeros`` for zeros."""
     if array.size == 1:
         return "c_" + f"{array.item():.6g}".replace("-", "m").replace(".", "_").replace("+", "")
-    first = array.reshape(-1)[0] if array.size else None
-    equal = array.size and bool((array == first).all())
-    return {0: "all_zeros", 1: "all_ones"}.get(first, "all_equal") if equal else "constant"
+    if not array.size or (array != array.reshape(-1)[0]).any():
+        return "constant"
+    return {0: "all_zeros", 1: "all_ones"}.get(array.reshape(-1)[0].item(), "all_equal")
+
+
+def _gradient_names(program: Program) -> dict[Value, str]:
+    """What is updated with a parameter is its gradient."""
+    joins = [step for step in program.steps if step.function is join]
+    states = set(program.state)
+    names: dict[Value, str] = {}
+    for step in joins:
+        for other in joins:
+            if states.issuperset(step.args) and not states & set(other.args) and len(step.args) == len(other.args):
+                for parameter, gradient in zip(step.args, other.args, strict=True):
+                    names.setdefault(gradient, f"{parameter.name}.grad")
+    return names

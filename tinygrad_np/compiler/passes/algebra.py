@@ -6,7 +6,7 @@ All rules hold bit for bit, but for the sign of a zero, and for sums of what was
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -33,7 +33,8 @@ def _simpler(value: Value, call: Call) -> Value | None:
 def _neutral(value: Value, call: Call) -> Value | None:
     """``x * 1``, ``x / 1``, ``x + 0``, ``x - 0``, ``x ** 1``; a cast, a view, a sum that changes nothing."""
     if value.function in (np.ndarray.copy, np.copy) and len(value.args) == 1:
-        return value.args[0]  # arrays of a program do not change
+        x = value.args[0]  # arrays of a program do not change
+        return x if isinstance(x, Value) else None
     if is_elementwise(value) and len(value.args) == 2 and isinstance(value.function, np.ufunc):
         x, y = value.args
         for kept, other, functions, neutral in (
@@ -114,7 +115,7 @@ def _of_broadcast(value: Value, call: Call) -> Value | None:
                                                     dtype=value.dtype)  # fmt: skip
 
 
-def _is_broadcast(arg: Any) -> bool:
+def _is_broadcast(arg: Any) -> TypeGuard[Value]:
     return isinstance(arg, Value) and arg.function is np.broadcast_to
 
 

@@ -55,6 +55,7 @@ def _canonical(value: Value, call: Call) -> Value | None:
     if value.function is operator.getitem and _keeps_all(args[1]):
         return call(np.reshape, x, value.shape, **made)
     if value.function in _TRANSPOSES:
+        assert value.function is not None
         axes = _axes(value.function, len(x.shape), args[1:], value.kwargs)
         plain = value.function is np.transpose and args == (x, axes)
         return None if plain else call(np.transpose, x, axes, **made)

@@ -49,14 +49,15 @@ def with_flat_updates(program: Program) -> Program:
 
 
 def _updates(program: Program) -> list[_Update]:
-    """The steps that compute new states elementwise and serve nothing else, those with an operand in common together."""
+    """The steps that only compute new states, elementwise; those with an operand in common together."""
     steps = _elementwise_ends(program)
     group: dict[Value, list[Value]] = {}  # step or leaf -> all that it is connected with
     for step in steps:
         together: dict[Value, None] = {}
         for member in (step, *(arg for arg in operands(step) if arg.shape)):
             together |= dict.fromkeys(group.get(member, [member]))
-        group |= dict.fromkeys(together, list(together))
+        shared = list(together)
+        group |= dict.fromkeys(together, shared)
     updates = []
     for members in {id(members): set(members) for members in group.values()}.values():
         states = [s for s, value in program.updates.items() if value in members and value in steps]
