@@ -370,7 +370,7 @@ class _Stage:
             nodes = {node for node in walk(leaf.node, constants=False) if node.primitive is None}
             found = [s for s in self.sources if s.kind == "tensor" and s.thing._node in nodes]
             return Output("recorded" if found else "tensor", found, self._value_of(leaf))
-        if isinstance(leaf, Symbol | np.ndarray):
+        if isinstance(leaf, Symbol) or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc"):
             scalar = isinstance(leaf, Traced) and leaf.scalar
             kind = "number" if isinstance(leaf, TracedNumber) else "scalar" if scalar else "array"
             return Output(kind, value=self._value_of(leaf))

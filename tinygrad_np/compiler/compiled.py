@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.batching import active_sizes
 from tinygrad_np.compiler.capture import Captured, Followed, capture
 from tinygrad_np.compiler.fingerprint import difference, fingerprint
 from tinygrad_np.compiler.interpret import Interpreted
@@ -22,6 +21,8 @@ from tinygrad_np.compiler.plan import build
 from tinygrad_np.compiler.program import Program
 from tinygrad_np.compiler.recording import CaptureError, current
 from tinygrad_np.compiler.signature import MISS, Signature
+from tinygrad_np.grad_mode import mode
+from tinygrad_np.vectorize import active_sizes
 
 __all__ = ["Compiled"]
 
@@ -90,8 +91,8 @@ class Compiled:
         self.captures = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if current.get() is not None or active_sizes.get():  # inside of another capture, or of vmap
-            return self.function(*args, **kwargs)
+        if current.get() is not None or active_sizes.get() or not isinstance(mode(), bool):
+            return self.function(*args, **kwargs)  # inside of another capture, or of vmap, or somebody watches
         for case in self._cases:
             if case.confirmed:
                 with np.errstate(all="ignore"):  # what an operation did or did not warn of, it has said when captured

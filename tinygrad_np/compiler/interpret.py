@@ -40,10 +40,7 @@ def interpret(program: Program, inputs: Iterable[Any], state: Iterable[Any]) -> 
 
     for step in program.steps:
         assert step.function is not None
-        kwargs = {key: found(arg) for key, arg in step.kwargs.items()}
-        if "out" in kwargs:
-            kwargs["out"] = kwargs["out"].copy(order="K")
-        result = step.function(*found(step.args), **kwargs)
+        result = step.function(*found(step.args), **{key: found(arg) for key, arg in step.kwargs.items()})
         known[step] = result if step.weak or step.dtype == object else np.asarray(result)
     return [found(value) for value in program.results], [found(program.updates.get(s, s)) for s in program.state]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Program", "Value", "written"]
+__all__ = ["Program", "Value", "masked", "written"]
 
 
 @dataclass(eq=False, slots=True)
@@ -41,8 +41,8 @@ class Value:
 
     Notes
     -----
-    All is functional. What was written in place is a call of :func:`written`; ``out=`` occurs only beside ``where=``,
-    and is the array that shows where the mask is false. A call with several results has dtype ``object``; they are read
+    All is functional. What was written in place is a call of :func:`written`; a ufunc with ``where=`` is a call of
+    :func:`masked`. A call with several results has dtype ``object``; they are read
     from it by ``operator.getitem``.
     """
 
@@ -94,4 +94,17 @@ def written(function: Callable[..., Any], array: Any, *args: Any, **kwargs: Any)
     """
     copied = array.copy(order="K")
     function(copied, *args, **kwargs)
+    return copied
+
+
+def masked(ufunc: np.ufunc, array: Any, where: Any, *args: Any) -> Any:
+    """Return a copy of ``array``, with ``ufunc(*args)`` in it where a mask is true.
+
+    Examples
+    --------
+    >>> masked(np.divide, np.zeros(2), np.array([True, False]), np.array([1.0, 2.0]), np.array([4.0, 0.0]))
+    array([0.25, 0.  ])
+    """
+    copied = array.copy(order="K")
+    ufunc(*args, out=copied, where=where)
     return copied

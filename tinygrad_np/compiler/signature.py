@@ -18,7 +18,7 @@ from tinygrad_np.compiler.arithmetic import Arithmetic
 from tinygrad_np.compiler.capture import Captured, Source
 from tinygrad_np.compiler.places import Container, Place, is_plain
 from tinygrad_np.compiler.results import handed_out
-from tinygrad_np.grad_mode import is_grad_enabled
+from tinygrad_np.grad_mode import mode
 from tinygrad_np.record import wrap
 from tinygrad_np.tensor import Tensor
 
@@ -52,7 +52,7 @@ class Signature:
         self._names: dict[int, str] = {}
         self._scope: dict[str, Any] = {
             "is_": is_, "chain": chain, "ndarray": np.ndarray, "asarray": np.asarray, "copyto": np.copyto,
-            "Tensor": Tensor, "wrap": wrap, "handed_out": handed_out, "is_grad_enabled": is_grad_enabled,
+            "Tensor": Tensor, "wrap": wrap, "handed_out": handed_out, "mode": mode,
             "MISS": MISS, "GAP": _GAP, "LAST": [],
         }  # fmt: skip
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
@@ -122,7 +122,7 @@ class Signature:
         names = {name for name in captured.arguments if name not in captured.positional}
         keywords = f"kwargs.keys() != {self._bind(names, 'keys')}" if names else "kwargs"
         lines = [unless(f"len(args) != {len(captured.positional)} or {keywords}")]
-        lines += [unless(f"is_grad_enabled() is not {is_grad_enabled()}")]
+        lines += [unless(f"mode() is not {mode()}")]
         for container in captured.surroundings.containers:
             if self._is_ours(container.place.container) and isinstance(container.thing, dict | list | tuple):
                 name = f"a{len(self._arguments)}"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from tinygrad_np.compiler.program import Value, written
+from tinygrad_np.compiler.program import Value, masked, written
 from tinygrad_np.compiler.recording import CaptureError, Recording, Symbol, current, outlived, user_line
 from tinygrad_np.compiler.static import SHAPES_ONLY, dependent_shape, writes
 from tinygrad_np.record import depth
@@ -239,13 +239,14 @@ def _ufunc_into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
     """A ufunc with ``out=``: the arrays given there become its results."""
     now = recording()
     targets = [now.adopt(out, Traced) if isinstance(out, np.ndarray) else out for out in outs]
-    where = kwargs.get("where", True)
+    where = kwargs.pop("where", True)
     if where is not True:
+        if not isinstance(function, np.ufunc) or kwargs or len(targets) > 1:
+            raise CaptureError(f"{user_line()}: a compiled function does not take where= and out= with {list(kwargs)}")
         (target,) = targets
         _own(target)
-        result = function(*bare(args), **bare(kwargs), out=target.array)
-        value = now.step(function, args, kwargs | {"out": target._value}, result)
-        _become(target, value)
+        function(*bare(args), out=target.array, where=bare(where))
+        _become(target, now.step(masked, (function, target, where, *args), {}, target))
         return target
     results = function(*bare(args), **bare(kwargs))
     several = results if isinstance(results, tuple) else (results,)
@@ -286,6 +287,7 @@ def traced_call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
     """
     if not isinstance(getattr(function, "__self__", function), np.ufunc):
         args, kwargs = _fixed(args), _fixed(kwargs)
+    kwargs = {key: int(arg) if isinstance(arg, np.integer) else arg for key, arg in kwargs.items()}  # an axis, a length
     if function in SHAPES_ONLY:
         return function(*bare(args), **bare(kwargs))
     if function in _SPECIAL:
@@ -476,10 +478,23 @@ def _put_back(now: Recording, part: Traced, whole: Traced) -> Value:
         return now.step(np.transpose, (part._value, inverse), {}, whole)
     if function is np.ndarray.view and not args:
         return part._value
+    if function in _PARTS:
+        return now.step(written, (into_part, whole, part, function, *args), {}, whole)
     raise CaptureError(
         f"{user_line()}: a compiled function writes into a view that {function.__name__} made; write into the array "
         f"itself, or compute a new one"
     )
+
+
+#: Functions that always see a part of an array, and never copy it.
+_PARTS = (np.diagonal, np.ndarray.diagonal, np.real, np.imag)
+
+
+def into_part(array: Any, part: Any, function: Function, *args: Any) -> None:
+    """Write into a part of an array, as a function sees it."""
+    seen = function(array, *args)
+    seen.flags.writeable = True  # NumPy locks some, for fear of misunderstandings
+    seen[...] = part
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------
