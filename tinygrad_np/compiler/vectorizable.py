@@ -1,14 +1,15 @@
 """Functions for numba's loops that LLVM can turn into vector instructions: no calls, no branches, no tables.
 
-``exp`` and its kin in the C library compute one number per call. Here they are polynomials: the argument is brought into
-a short range (Cody and Waite, 1980, *Software Manual for the Elementary Functions*), there Taylor's series is as good as
-any, and powers of two are put together from bits. Errors, against extended precision: ``exp``, ``log`` and ``log1p`` below
-1.1 ulps, ``tanh`` below 2.6.
+``exp`` and its kin in the C library compute one number per call. Here they are polynomials: the argument is brought
+into a short range (Cody and Waite, 1980, *Software Manual for the Elementary Functions*), there Taylor's series is as
+good as any, and powers of two are put together from bits. Errors, against extended precision: ``exp``, ``log`` and
+``log1p`` below 1.1 ulps, ``tanh`` below 2.6.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -24,8 +25,10 @@ numba: Any = require("numba", "numba")
 # LLVM has to see that the arrays of a loop do not overlap; by default it gives up where there are more than a few.
 import_module("llvmlite.binding").set_option("", "--runtime-memory-check-threshold=256")
 
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 #: A product may be added without rounding in between; nothing else is taken from IEEE's rules.
-compiled = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
+compiled: _Decorator = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
 
 
 @compiled
@@ -40,7 +43,10 @@ def minimum(a: Any, b: Any) -> Any:
     return a if a <= b or a != a else b
 
 
-@numba.njit(nogil=True, fastmath={"contract", "reassoc"})
+_in_any_order: _Decorator = numba.njit(nogil=True, fastmath={"contract", "reassoc"})
+
+
+@_in_any_order
 def total(a: Any) -> Any:
     """The sum of an array, in some order."""
     found = a.dtype.type(0)
@@ -125,8 +131,7 @@ def functions(name: str) -> dict[str, Any]:
         rest = s * (f - q * series_of_log(q))  # log(1 + f) = f - s (f - ...)
         found = e * head + (f - (rest - (e * tail + lost / x)))
         found = found if x < infinity else x
-        found = found if x > kind(0) else (-infinity if x == kind(0) else kind(np.nan))
-        return found
+        return found if x > kind(0) else (-infinity if x == kind(0) else kind(np.nan))
 
     @compiled
     def log(x: Any) -> Any:
