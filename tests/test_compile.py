@@ -12,9 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_np import Tensor, checkpoint, custom_vjp, grad, hessian, hvp, jacobian, jvp, nn, no_grad, optim, value_and_grad, vmap
+from tinygrad_np import (
+    Tensor,
+    checkpoint,
+    custom_vjp,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    nn,
+    no_grad,
+    optim,
+    value_and_grad,
+    vmap,
+)
 from tinygrad_np import functional as F
-from tinygrad_np.compiler import compile
 from tinygrad_np.tree import flatten
 
 rng = np.random.default_rng(0)
@@ -248,9 +261,10 @@ def cubic(x: Any) -> Any:
 @pytest.mark.parametrize(
     "function",
     [
-        cubic, grad(cubic), hessian(cubic), jacobian(np.sin), vmap(grad(np.tanh)),
-        lambda x: jvp(cubic, (x,), (x * 2,)), lambda x: hvp(cubic, (x,), (x + 1,)), partial(np.add, 1.0), checkpoint(cubic),
-        grad(checkpoint(cubic)), np.tanh, lambda x: {"a": (x, [x * 2, None]), "b": 3}, lambda x: x, lambda x: (x @ x, x.sum(), x.shape),
+        cubic, grad(cubic), hessian(cubic), jacobian(np.sin), vmap(grad(np.tanh)), checkpoint(cubic),
+        grad(checkpoint(cubic)), lambda x: jvp(cubic, (x,), (x * 2,)), lambda x: hvp(cubic, (x,), (x + 1,)),
+        partial(np.add, 1.0), np.tanh, lambda x: {"a": (x, [x * 2, None]), "b": 3}, lambda x: x,
+        lambda x: (x @ x, x.sum(), x.shape),
     ],
 )  # fmt: skip
 def test_pure_functions(function: Step, backend: str) -> None:
@@ -342,7 +356,9 @@ def test_buffers() -> None:
     step = compile(ours, backend="interpreter")
     for x in arrays(4, 3, n=6):
         assert_same(step(x), theirs(x))
-        assert_same([ours.mean, ours.count, ours.seen, ours.total], [theirs.mean, theirs.count, theirs.seen, theirs.total])
+        assert_same(
+            [ours.mean, ours.count, ours.seen, ours.total], [theirs.mean, theirs.count, theirs.seen, theirs.total]
+        )
     assert ours.seen is seen
     assert step.captures < 5
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tinygrad_np.compiler.capture import Captured
+from tinygrad_np.compiler.captured import Captured
 from tinygrad_np.compiler.program import Program, Value
 
 __all__ = ["Arithmetic"]

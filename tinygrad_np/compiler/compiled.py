@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.capture import Captured, Followed, capture
+from tinygrad_np.compiler.capture import capture
+from tinygrad_np.compiler.captured import Captured, Followed
 from tinygrad_np.compiler.fingerprint import difference, fingerprint
 from tinygrad_np.compiler.interpret import Interpreted
 from tinygrad_np.compiler.lending import Lent
@@ -57,7 +58,7 @@ class _Case:
 
 
 class _ToBeDifferentiated(Exception):
-    """The function belongs to a larger graph: its results depend on Tensors among its arguments that are differentiated."""
+    """The function belongs to a larger graph: its results depend on arguments that are differentiated."""
 
 
 class Compiled:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.capture import Captured
+from tinygrad_np.compiler.captured import Captured
 from tinygrad_np.compiler.program import Program, Value
 
 __all__ = ["difference", "fingerprint"]
@@ -63,11 +63,7 @@ def _text(arg: Any, names: dict[Value, str], constants: list[Value]) -> str:
         if arg not in names:
             assert arg.array is not None
             constants.append(arg)
-            content = (
-                hashlib.sha256(np.ascontiguousarray(arg.array)).hexdigest()[:12]
-                if arg.array.size > 4
-                else arg.array.tolist()
-            )
+            content = hashlib.sha256(arg.array.tobytes()).hexdigest()[:12] if arg.array.size > 4 else arg.array.tolist()
             names[arg] = f"{arg.dtype}{list(arg.shape)} {content}"
         elif arg.array is not None:
             constants.append(arg)

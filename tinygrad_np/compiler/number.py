@@ -73,7 +73,7 @@ class TracedNumber(Symbol):
     __mod__, __rmod__ = _binary(operator.mod), _binary(operator.mod, True)
     __pow__, __rpow__ = _binary(operator.pow), _binary(operator.pow, True)
     __lt__, __le__, __gt__, __ge__ = map(_binary, (operator.lt, operator.le, operator.gt, operator.ge))
-    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)  # type: ignore[assignment]
+    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)
     __neg__, __pos__, __abs__ = _unary(operator.neg), _unary(operator.pos), _unary(operator.abs)
 
     # --- where Python has to know it --------------------------------------------------------------------------------

@@ -125,6 +125,10 @@ class Recording:
         return arg
 
     def _operand(self, array: Array) -> Value:
+        if type(array) not in (np.ndarray, np.memmap):
+            raise CaptureError(
+                f"{user_line()}: a compiled function computes with a {type(array).__name__}; give it an ndarray"
+            )
         adopted = self._adopted.get(id(array))
         if adopted is not None:
             value: Value = adopted[1]._value

@@ -30,7 +30,7 @@ def compiled(result: Any) -> Any:
 
 
 def handed_out(array: Any, parents: Sequence[Node]) -> Any:
-    """Return a Tensor; one that depends on differentiable ones raises an error if backward comes to it on the way there."""
+    """Return a Tensor; if backward comes to it on the way to its ``parents``, that raises an error."""
     return wrap(array, recorded(compiled, list(parents), array) if parents else None)
 
 

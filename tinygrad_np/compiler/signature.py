@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.compiler.arithmetic import Arithmetic
-from tinygrad_np.compiler.capture import Captured, Source
+from tinygrad_np.compiler.captured import Captured, Source
 from tinygrad_np.compiler.places import Container, Place, is_plain
 from tinygrad_np.compiler.results import handed_out
 from tinygrad_np.grad_mode import mode
@@ -196,7 +196,9 @@ class Signature:
                 node = self._node(source)
                 grads.append(f"{node}.grad is {'not ' if source.before is None else ''}None")
                 if source.before in captured.program.inputs:
-                    reads.append(f"{at} = {node}.grad._data if isinstance({node}.grad, Tensor) else asarray({node}.grad)")
+                    reads.append(
+                        f"{at} = {node}.grad._data if isinstance({node}.grad, Tensor) else asarray({node}.grad)"
+                    )
             else:
                 found = self._at(first)
                 if source.kind == "tensor":
@@ -256,13 +258,13 @@ class Signature:
     # --- the call ---------------------------------------------------------------------------------------------------
     def _run(self) -> list[str]:
         captured = self._captured
-        names = {source.before: name for source, name in reversed(self._reads.items()) if source.before}
+        names: dict[Any, str] = {source.before: name for source, name in reversed(self._reads.items())}
         names |= {draw.value: f"draw{i}" for i, draw in enumerate(captured.draws)}
         arithmetic = Arithmetic(captured, names, self._bind)
         lines = [*arithmetic.before(()), *self._draws(arithmetic), *arithmetic.numbers()]
         inputs = f"[{', '.join(names[value] for value in arithmetic.program.inputs)}]"
         lines += [f"results, new = plan({inputs}, state)"]
-        place_of = {value: f"new[{i}]" for i, value in enumerate(arithmetic.program.state)}
+        place_of: dict[Any, str] = {value: f"new[{i}]" for i, value in enumerate(arithmetic.program.state)}
         n_returned = sum(output.value is not None and not output.value.weak for output in captured.outputs)
         grads = iter(range(n_returned, len(arithmetic.program.results)))
         writes, always = [], []
@@ -270,9 +272,8 @@ class Signature:
             if source.kind == "grad":
                 if source.changes:
                     new = f"asarray(results[{next(grads)}])" if source.after is not None else "None"
-                    always.append(
-                        f"{self._node(source)}.grad = {f'handed_out({new}, [{self._node(source)}])' if source.recorded else new}"
-                    )
+                    new = f"handed_out({new}, [{self._node(source)}])" if source.recorded else new
+                    always.append(f"{self._node(source)}.grad = {new}")
             elif source.changes and source.kind == "number":
                 always += [f"{self._at(place)} = {names[source.after]}" for place in source.places]
             elif source.changes:

@@ -35,7 +35,7 @@ _DEPENDENT = frozenset([
 ])  # fmt: skip
 
 #: Functions whose further arguments say how large the result is.
-_SIZED = frozenset([
+_SIZED: frozenset[Any] = frozenset([
     np.repeat, np.delete, np.insert, np.tile, np.pad, np.resize, np.split, np.array_split, np.hsplit, np.vsplit,
     np.dsplit, np.broadcast_to, np.reshape, np.linspace, np.ndarray.repeat, np.eye, np.zeros, np.ones, np.full,
 ])  # fmt: skip

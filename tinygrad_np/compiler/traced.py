@@ -229,7 +229,7 @@ def traced_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: di
     if method == "__call__" and kwargs.keys() == {"dtype"}:  # to compute in a dtype is to convert first
         kinds = ufunc.resolve_dtypes((*[np.dtype(kwargs["dtype"])] * ufunc.nin, *[None] * ufunc.nout))
         if len(set(kinds)) == 1:
-            args, kwargs = [arg.astype(kinds[0]) if hasattr(arg, "astype") else arg for arg in args], {}
+            args, kwargs = tuple(arg.astype(kinds[0]) if hasattr(arg, "astype") else arg for arg in args), {}
     if any(out is not None for out in outs):
         return _ufunc_into(function, args, kwargs, outs)
     return traced_call(function, args, kwargs)
@@ -384,7 +384,7 @@ def _copy(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any:
     return traced_results(function, (array, *args), kwargs, result)
 
 
-_MAKERS = {np.empty_like: np.empty, np.zeros_like: np.zeros, np.ones_like: np.ones}
+_MAKERS: dict[Any, Any] = {np.empty_like: np.empty, np.zeros_like: np.zeros, np.ones_like: np.ones}
 _SPECIAL: dict[Any, Function] = (
     dict.fromkeys(_MAKERS, _like)
     | dict.fromkeys([np.copy, np.ndarray.copy, np.ndarray.astype], _copy)
