@@ -28,7 +28,7 @@ from tinygrad_np.vectorize import active_sizes
 __all__ = ["Compiled"]
 
 #: What can run a program. The interpreter runs it call by call, as it was recorded.
-BACKENDS = ("numpy", "interpreter")
+BACKENDS = ("numpy", "numba", "interpreter")
 
 #: How often a function may change something that a program cannot repeat, as it does when it sets something up.
 _PATIENCE = 3

@@ -40,7 +40,7 @@ class Loop:
     parts: dict[Value, Block] = field(default_factory=dict)
 
 
-def planned(item: Item, index: int, memory: Memory, threads: int, block: int = BLOCK) -> Loop:
+def planned(item: Item, index: int, memory: Memory, threads: int, block: int = BLOCK, fused: bool = False) -> Loop:
     """Decide on the blocks of an item, and allocate what it needs for its time."""
     assert item.space is not None
     n = math.prod(item.space)
@@ -59,7 +59,7 @@ def planned(item: Item, index: int, memory: Memory, threads: int, block: int = B
         dying = dict.fromkeys(arg for arg in operands(step) if arg in loop.slots and last[arg] == i)
         for arg in dying:
             free[arg.dtype.itemsize].append(loop.slots[arg])
-        if step in memory.scratch:
+        if step in memory.scratch and not fused:
             width = step.dtype.itemsize
             loop.slots[step] = free[width].pop() if free[width] else memory.temporary(width * length * threads, index)
     return loop

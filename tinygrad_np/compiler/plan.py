@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import math
 import threading
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from sys import getrefcount
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_np.compiler import fused as fusion
 from tinygrad_np.compiler import loops, runtime
 from tinygrad_np.compiler.memory import placed
 from tinygrad_np.compiler.passes import optimized
 from tinygrad_np.compiler.program import Program
-from tinygrad_np.compiler.schedule import LARGE, scheduled
+from tinygrad_np.compiler.schedule import LARGE, Item, scheduled
 from tinygrad_np.compiler.sections import sections
 from tinygrad_np.compiler.source import Source
 
@@ -24,7 +26,20 @@ __all__ = ["Plan", "build"]
 
 Array = np.ndarray[Any, Any]
 
-_HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, memory, scratch\n"
+#: Backend -> from how many elements on steps are put into loops.
+_LARGE = {"numpy": LARGE, "numba": 1 << 11}
+
+
+class _Options(NamedTuple):
+    """How to compile."""
+
+    backend: str
+    threads: int
+    large: int
+    block: int
+
+
+_HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, halves, memory, scratch\n"
 
 
 class _Step:
@@ -55,7 +70,7 @@ class Plan:
         After the passes.
     """
 
-    def __init__(self, program: Program, source: Source, options: tuple[int, int, int]) -> None:
+    def __init__(self, program: Program, source: Source, options: _Options) -> None:
         memory = source.memory
         self.program, self.memory = program, memory.arena
         self.source = f"{source.imports()}\n{_HELPERS}\n{source.memories()}\n{source.code()}"
@@ -66,6 +81,8 @@ class Plan:
     def _set_up(self, namespace: dict[str, Any]) -> None:
         self._given = namespace
         self._all_state = runtime.memory(self._sizes[1])
+        if self._options.backend == "numba":
+            namespace = namespace | _numba_functions()
         namespace = namespace | {"arena": runtime.memory(self._sizes[0]), "state": self._all_state}
         exec(self._code, namespace)
         self._state = namespace["STATE"]
@@ -114,27 +131,28 @@ class Plan:
         ValueError
             If the program calls functions that such a file has no access to.
         """
-        source = _written(self.program, *self._options, full=True)
+        source = _written(self.program, self._options._replace(backend="numpy", large=LARGE), full=True)
         if source.given:
             raise ValueError(
                 f"this program cannot be a file of its own: NumPy alone does not provide {', '.join(source.given)}"
             )
         helpers = inspect.getsource(runtime).split("__all__", 1)[1].split("\n", 1)[1]
-        imports = "import base64\nimport os\nimport threading\nfrom collections.abc import Callable, Iterable\n"
+        imports = "import base64\nimport os\nimport threading\nfrom collections.abc import Callable\n"
         imports += f"from queue import SimpleQueue\nfrom typing import Any\n\n{source.imports()}"
         code = f"{source.memories()}\n{source.code()}\n\nstep, _ = bound(memory({source.memory.results}))\n"
         Path(path).write_text(f"{imports}{helpers}\n\n{code}")
 
 
 def build(
-    program: Program, backend: str = "numpy", *, threads: int = 2, large: int = LARGE, block: int = loops.BLOCK
+    program: Program, backend: str = "numpy", *, threads: int = 2, large: int | None = None, block: int = loops.BLOCK
 ) -> Plan:
     """Optimize a program and compile it.
 
     Parameters
     ----------
     program : Program
-    backend : "numpy"
+    backend : "numpy" or "numba"
+        With numba, what would be gone through block by block is one compiled loop.
     threads : 1 or 2
         How many go through a large loop.
     large : int
@@ -147,18 +165,25 @@ def build(
     ValueError
         If there is no such backend.
     """
-    if backend != "numpy":
-        raise ValueError(f"there is no backend {backend!r}; there is 'numpy'")
+    if backend not in _LARGE:
+        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, _LARGE))}")
+    options = _Options(backend, threads, _LARGE[backend] if large is None else large, block)
     program = optimized(program)
-    return Plan(program, _written(program, threads, large, block), (threads, large, block))
+    return Plan(program, _written(program, options), options)
 
 
-def _written(program: Program, threads: int, large: int, block: int, full: bool = False) -> Source:
-    items = scheduled(program, large)
+def _written(program: Program, options: _Options, full: bool = False) -> Source:
+    items = scheduled(program, options.large)
+    numba = options.backend == "numba"
+    if numba:
+        items = [part for item in items for part in _fused_or_apart(item)]
     memory = placed(program, items)
-    planned = {
-        item: loops.planned(item, i, memory, threads, block) for i, item in enumerate(items) if item.space is not None
-    }
+    planned = {}
+    for i, item in enumerate(items):
+        if item.space is not None:
+            fused = numba and fusion.can_fuse(item)
+            block = min(options.block, fusion.BLOCK) if fused else options.block
+            planned[item] = loops.planned(item, i, memory, options.threads, block, fused)
     memory.pack()
     source = Source(program, memory, full)
     begins = sections(program, items)
@@ -166,8 +191,22 @@ def _written(program: Program, threads: int, large: int, block: int, full: bool 
         if i in begins:
             source.body.append(f"# {begins[i]}")
         if item in planned:
-            loops.write(source, planned[item])
+            (fusion.write if numba and fusion.can_fuse(item) else loops.write)(source, planned[item])
         else:
             source.add_step(item.steps[0])
     source.finish()
     return source
+
+
+def _fused_or_apart(item: Item) -> list[Item]:
+    """What numba cannot do, and is small, are single calls."""
+    if item.space is None or fusion.can_fuse(item) or math.prod(item.space) >= LARGE:
+        return [item]
+    return [Item([step]) for step in item.steps]
+
+
+def _numba_functions() -> dict[str, Any]:
+    from tinygrad_np.compiler import vectorizable
+
+    names = {name: getattr(vectorizable, name) for name in ("compiled", "maximum", "minimum", "total")}
+    return names | vectorizable.functions("float32") | vectorizable.functions("float64")

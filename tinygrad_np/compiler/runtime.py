@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 
-__all__ = ["array", "blocks", "both", "memory", "scratch"]
+__all__ = ["array", "blocks", "both", "halves", "memory", "scratch"]
 
 
 def memory(nbytes: int) -> Any:
@@ -51,27 +51,39 @@ def both(loop: Callable[..., None], rows: list[Any], *arguments: Any) -> None:
         raise error
 
 
+def halves(loop: Callable[..., None], n: int, length: int, *arguments: Any) -> None:
+    """Run a loop over ``n`` elements: the second half of its blocks in another thread."""
+    middle = -(-n // (2 * length)) * length
+    done = _other_thread(loop, middle, n, *arguments)
+    try:
+        loop(0, middle, *arguments)
+    finally:
+        error = done.get()
+    if error is not None:
+        raise error
+
+
 _workers: dict[int, SimpleQueue[Any]] = {}
 
 
-def _other_thread(loop: Callable[..., None], rows: Iterable[Any], *arguments: Any) -> SimpleQueue[Any]:
+def _other_thread(loop: Callable[..., None], *arguments: Any) -> SimpleQueue[Any]:
     """Hand work to the one other thread; what is returned gets its exception, or None."""
     tasks = _workers.get(os.getpid())  # a forked process has none of its parent's threads
     if tasks is None:
         tasks = _workers[os.getpid()] = SimpleQueue()
         threading.Thread(target=_work, args=(tasks,), daemon=True, name="tinygrad_np").start()
     done: SimpleQueue[Any] = SimpleQueue()
-    tasks.put((loop, rows, arguments, done))
+    tasks.put((loop, arguments, done))
     return done
 
 
 def _work(tasks: SimpleQueue[Any]) -> None:
     while True:
-        loop, rows, arguments, done = tasks.get()
+        loop, arguments, done = tasks.get()
         try:
-            loop(rows, *arguments)
+            loop(*arguments)
         except BaseException as error:  # it belongs to the thread that asked
             done.put(error)
         else:
             done.put(None)
-        del loop, rows, arguments, done
+        del loop, arguments, done
