@@ -41,7 +41,7 @@ class Signature:
     Attributes
     ----------
     source : str
-        The text of three functions: ``surroundings()``, all that has to be the same things as before;
+        The text of three functions: ``surroundings()``, all that has to be the same thing as before;
         ``matches(args, kwargs)``; and ``call(args, kwargs, plan)``, which runs the program.
     program : Program
         What ``plan`` has to compute.
@@ -58,12 +58,13 @@ class Signature:
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
         self._reads: dict[Source, str] = {}  # the variable for what a call finds
         self._tensors: dict[int, str] = {}
+        self._keys: tuple[list[str], list[Any]] = [], []  # keys of dicts, compared to those that were, all at once
         self._same: list[str] = []  # what is compared to ...
         self._things: list[Any] = []  # ... these, all at once
         structure, entries = self._structure_of_arguments(), self._entries()
         arrays, forms = self._arrays()
-        test = unless("not all(map(is_, surroundings(), THINGS))")
-        conditions = ["try:", *map(indented, [*structure, test, *entries, *arrays])]
+        tests = [unless(f"[{', '.join(self._keys[0])}] != KEYS"), unless("not all(map(is_, surroundings(), THINGS))")]
+        conditions = ["try:", *map(indented, [*structure, *tests, *entries, *arrays])]
         conditions += ["except (LookupError, AttributeError, ValueError):", "    return MISS"]
         known = [
             "if LAST and all(map(is_, state, LAST)):",
@@ -76,7 +77,7 @@ class Signature:
             "def matches(args, kwargs):", *map(indented, [*conditions, *forms, "return True"]), "", "",
             "def call(args, kwargs, plan):", "    global LAST", *map(indented, [*conditions, *known, *self._run()]), "",
         ])  # fmt: skip
-        self._scope["THINGS"] = [*self._things, *_GAP]
+        self._scope |= {"KEYS": self._keys[1], "THINGS": [*self._things, *_GAP]}
         exec(compile(self.source, "<signature of a compiled function>", "exec"), self._scope)
         self.matches: Callable[[Any, Any], Any] = self._scope["matches"]
         self.call: Callable[[Any, Any, Any], Any] = self._scope["call"]
@@ -138,16 +139,17 @@ class Signature:
         """What is in containers, and is no array: settings, flags, objects, Tensors as objects."""
         sources = self._captured.sources
         arrays = {(id(place.container), place.key) for s in sources if _by_place(s) for place in s.places}
-        lines, single = [], []
+        lines: list[str] = []
+        single: dict[Any, tuple[Place, Any]] = {}
         for container in self._captured.surroundings.containers:
             rest = [(p, child) for p, child in container.entries if (id(p.container), p.key) not in arrays]
             if self._is_ours(container.thing):
                 kept = [(p, child) for p, child in rest if not self._is_ours(child) and not isinstance(child, Tensor)]
                 lines += [unless(self._other(place, child)) for place, child in kept]
             elif not container.fixed:
-                single += self._of_container(container, rest)
-        self._same.append(f"({''.join(f'{self._at(place)}, ' for place, _ in single)})")
-        self._things += [child for _, child in single]
+                single |= {(id(p.container), p.key): (p, child) for p, child in self._of_container(container, rest)}
+        self._same.append(f"({''.join(f'{self._at(place)}, ' for place, _ in single.values())})")
+        self._things += [child for _, child in single.values()]
         return lines
 
     def _of_container(self, container: Container, rest: list[tuple[Place, Any]]) -> list[tuple[Place, Any]]:
@@ -155,18 +157,17 @@ class Signature:
         if container.snapshot is None:
             return rest
         name, whole = self._bind(container.thing), len(rest) == len(container.entries)
-        parts: list[tuple[str, list[Any]]] = []
-        if isinstance(container.thing, dict):
-            parts.append((name, [place.key for place, _ in container.entries]))
-            if whole:
-                parts.append((f"{name}.values()", [child for _, child in rest]))
-        elif isinstance(container.thing, set):
-            parts.append((name, list(container.snapshot)))
-        elif whole:
-            parts.append((name, [child for _, child in rest]))
-        for found, things in parts:
-            self._same += [found, "GAP"]
-            self._things += [*things, *_GAP]
+        if isinstance(container.thing, set):
+            whole, rest = True, [(container.place, thing) for thing in container.snapshot]
+        if isinstance(container.thing, dict) and not self._is_memory(container.thing):
+            self._keys[0].extend([f"*{name}", "GAP"])
+            self._keys[1].extend([*(place.key for place, _ in container.entries), _GAP])
+        if whole:
+            self._same += [f"{name}.values()" if isinstance(container.thing, dict) else name, "GAP"]
+            self._things += [*(child for _, child in rest), *_GAP]
+        elif not isinstance(container.thing, dict):
+            self._keys[0].extend([f"len({name})"])
+            self._keys[1].extend([len(container.entries)])
         return [] if whole else rest
 
     def _other(self, place: Place, thing: Any) -> str:
@@ -305,14 +306,13 @@ class Signature:
             return [f"{self._at(source.places[0])} = wrap({new})"]
         if source.kind == "scalar":
             return [f"{self._at(source.places[0])} = {new}[()]"]
-        if source.rebound or self._is_memory(source):
+        if source.rebound or all(self._is_memory(place.container) for place in source.places):
             return [f"{self._at(place)} = {new}" for place in source.places]
         return [f"copyto({self._reads[source]}, {new})"]
 
-    def _is_memory(self, source: Source) -> bool:
-        """Whether an array is an optimizer's own: that it becomes another array in place of changing, nobody sees."""
-        memories = {container for container, _ in self._captured.surroundings.counts}
-        return all(id(place.container) in memories for place in source.places)
+    def _is_memory(self, container: Any) -> bool:
+        """Whether a dict is what an optimizer remembers of a parameter: it alone looks there, and knows the keys."""
+        return (id(container), "step") in self._captured.surroundings.counts
 
     def _result(self, names: dict[Any, str]) -> str:
         made, n = [], 0
