@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tinygrad_np import (
     Tensor,
     checkpoint,
+    compile,
     custom_vjp,
     grad,
     hessian,
