@@ -6,6 +6,7 @@ The walk stops at Tensors, arrays, numbers and generators of random numbers, the
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections import deque
@@ -215,7 +216,7 @@ def _of_function(function: FunctionType) -> Iterator[tuple[Place, Any, str]]:
         yield Place(function, "__defaults__", True), function.__defaults__, f"{function.__name__}.defaults"
     if function.__kwdefaults__:
         yield Place(function, "__kwdefaults__", True), function.__kwdefaults__, f"{function.__name__}.defaults"
-    if not _is_library(function.__module__):
+    if not function.__code__.co_filename.startswith(_LIBRARIES):
         names, attributes = _names(function.__code__)
         yield from _of_globals(function.__globals__, names, attributes, "")
 
@@ -243,7 +244,7 @@ def _of_class(kind: type, name: str) -> Iterator[tuple[Place, Any, str]]:
             place = Place(base, key, True) if isinstance(thing, FunctionType) else place
             function = getattr(place.container, place.key, None)
             if isinstance(function, FunctionType):
-                if not _is_library(function.__module__):
+                if not function.__code__.co_filename.startswith(_LIBRARIES):
                     yield place, function, f"{name}.{key}"
             elif is_plain(thing) or isinstance(thing, Tensor | np.ndarray | dict | list):
                 yield Place(base, key, True), thing, f"{name}.{key}"
@@ -271,6 +272,9 @@ def _has_parts(thing: Any) -> bool:
     top = type(thing).__module__.partition(".")[0]
     return isinstance(thing, SimpleNamespace | Namespace) or top == "__main__" or top not in _WITHOUT_STATE
 
+
+#: Where code lies that does not depend on globals which change: Python's, installed packages', NumPy's, ours.
+_LIBRARIES = tuple(f"{os.path.dirname(file)}{os.sep}" for file in (os.__file__, np.__file__, os.path.dirname(__file__)))
 
 #: Whose objects are taken as they are.
 _WITHOUT_STATE = sys.stdlib_module_names | {"numpy"}
