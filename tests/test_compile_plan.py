@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import warnings
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,49 @@ def test_a_plan_computes_what_its_program_does(built: Builder, large: int, block
         kept.append((expected, found))
     for expected, found in kept:  # results are the caller's: later runs have not changed them
         assert_equal(expected, found)
+
+
+def test_both_threads_obey_errstate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinygrad_np.compiler.loops._WORTH_A_THREAD", 0)
+    built = Builder()
+    x = built.input(np.full(64, 1000.0), "x")
+    built.program.results = [built(np.multiply, built(np.exp, x), 2.0)]
+    plan = build(built.program, large=2, block=64, threads=2)
+    assert "both(" in plan.source
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError):
+        plan([np.r_[np.zeros(63), 1000.0]], [])
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        assert np.isinf(plan([np.full(64, 1000.0)], [])[0][0]).all()
+
+
+def test_results_are_used_again_when_nobody_holds_them() -> None:
+    built = chain(10000)
+    plan = build(built.program)
+    inputs, _ = built.given()
+    first, second = plan(inputs, [])[0], plan(inputs, [])[0]
+    assert not any(np.may_share_memory(a, b) for a in first for b in second)
+    address = second[1].ctypes.data
+    view = first[1][::2]
+    del first, second
+    assert plan(inputs, [])[0][1].ctypes.data == address  # a view of the first ones is still there
+    view[...] = 7
+    for _ in range(3):
+        plan(inputs, [])
+    assert (view == 7).all()
+
+
+def test_a_plan_takes_states_from_anywhere() -> None:
+    built = Builder()
+    a, b = built.state(np.zeros(3), "a"), built.state(np.ones(3), "b")
+    built.program.updates = {a: b, b: built(np.add, a, 2.0)}
+    plan = build(built.program)
+    assert_equal([np.ones(3), np.full(3, 2.0)], plan([], [np.zeros(3), np.ones(3)])[1])
+    assert_equal([np.full(3, 2.0), np.full(3, 3.0)], plan([], plan.state)[1])
+    assert_equal([np.full(3, 2.0), np.full(3, 5.0)], plan([], plan.state[::-1])[1])  # the same arrays, exchanged
+    other = plan.again()
+    assert_equal([np.full(3, 5.0), np.full(3, 4.0)], other([], plan.state)[1])
+    assert_equal([np.full(3, 2.0), np.full(3, 5.0)], plan.state)
 
 
 @pytest.mark.parametrize("built", [

@@ -103,8 +103,7 @@ class _Harvest:
         )
         read = needed | looked_at
         found = list(dict.fromkeys(s.before for s in self.sources if s.before in read or s.before in updates))
-        tensors = {s.before for s in self.sources if s.kind == "tensor"}
-        state = [value for value in found if value in updates or value in tensors]
+        state = [value for value in found if value in updates]
         state.sort(key=lambda value: value.weak)  # numbers last
         inputs = [value for value in found if value not in state] + [draw.value for draw in self.draws]
         steps = self.recording.steps

@@ -138,6 +138,7 @@ class Plan:
             )
         helpers = inspect.getsource(runtime).split("__all__", 1)[1].split("\n", 1)[1]
         imports = "import base64\nimport os\nimport threading\nfrom collections.abc import Callable\n"
+        imports += "from contextvars import copy_context\n"
         imports += f"from queue import SimpleQueue\nfrom typing import Any\n\n{source.imports()}"
         code = f"{source.memories()}\n{source.code()}\n\nstep, _ = bound(memory({source.memory.results}))\n"
         Path(path).write_text(f"{imports}{helpers}\n\n{code}")

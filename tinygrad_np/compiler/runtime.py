@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
@@ -73,17 +74,17 @@ def _other_thread(loop: Callable[..., None], *arguments: Any) -> SimpleQueue[Any
         tasks = _workers[os.getpid()] = SimpleQueue()
         threading.Thread(target=_work, args=(tasks,), daemon=True, name="tinygrad_np").start()
     done: SimpleQueue[Any] = SimpleQueue()
-    tasks.put((loop, arguments, done))
+    tasks.put((copy_context(), loop, arguments, done))  # np.errstate holds there, too
     return done
 
 
 def _work(tasks: SimpleQueue[Any]) -> None:
     while True:
-        loop, arguments, done = tasks.get()
+        context, loop, arguments, done = tasks.get()
         try:
-            loop(*arguments)
+            context.run(loop, *arguments)
         except BaseException as error:  # it belongs to the thread that asked
             done.put(error)
         else:
             done.put(None)
-        del loop, arguments, done
+        del context, loop, arguments, done
