@@ -7,6 +7,7 @@ function of straight-line code, and compiled. Its text can be read: :attr:`Signa
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from itertools import chain
 from operator import is_
@@ -52,7 +53,7 @@ class Signature:
         self._names: dict[int, str] = {}
         self._scope: dict[str, Any] = {
             "is_": is_, "chain": chain, "ndarray": np.ndarray, "asarray": np.asarray, "copyto": np.copyto,
-            "Tensor": Tensor, "wrap": wrap, "handed_out": handed_out, "mode": mode,
+            "Tensor": Tensor, "apart": apart, "wrap": wrap, "handed_out": handed_out, "mode": mode,
             "MISS": MISS, "GAP": _GAP, "LAST": [],
         }  # fmt: skip
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
@@ -279,7 +280,13 @@ class Signature:
                 always += [f"{self._at(place)} = {names[source.after]}" for place in source.places]
             elif source.changes:
                 writes += self._write(source, place_of[source.before])
-        lines += ["if new is not state:", *map(indented, [*writes, "LAST = new"])]
+        targets = [write[7:].partition(",")[0] for write in writes if write.startswith("copyto(")]
+        if targets:
+            listed = f"[{', '.join(targets)}]"
+            writes[:0] = [f"results, new = apart(results, {listed}), apart(new, {listed})"]
+        else:
+            writes.append("LAST = new")  # the arrays are found again, if nobody replaces them
+        lines += ["if new is not state:", *map(indented, writes)]
         self.program = arithmetic.program
         return [*lines, *always, f"return {self._result(names)}"]
 
@@ -318,26 +325,33 @@ class Signature:
         made, n = [], 0
         for output in self._captured.outputs:
             if output.value is None:
-                made.append(
-                    self._bind(output.thing) if output.kind == "object" else self._tensors[id(output.thing.thing)]
-                )
+                made.append(self._bind(output.thing) if output.kind == "object" else self._known(output.thing))
                 continue
             if output.value.weak:
                 made.append(names[output.value])
                 continue
-            found = f"results[{n}]"
+            found = f"asarray(results[{n}]){'.copy()' if _is_seen(output.value) else ''}"
             n += 1
             match output.kind:
                 case "tensor":
-                    made.append(f"wrap(asarray({found}))")
+                    made.append(f"wrap({found})")
                 case "recorded":
-                    made.append(f"handed_out(asarray({found}), [{', '.join(map(self._node, output.thing))}])")
+                    made.append(f"handed_out({found}, [{', '.join(map(self._node, output.thing))}])")
                 case "array":
-                    made.append(f"asarray({found})")
+                    made.append(found)
                 case _:
-                    made.append(f"asarray({found})[()]")
+                    made.append(f"{found}[()]")
         rebuild = self._captured.rebuild
         return made[0] if rebuild is None else f"{self._bind(rebuild, 'rebuild')}([{', '.join(made)}])"
+
+    def _known(self, source: Source) -> str:
+        """The expression for a Tensor or an array that was there before."""
+        return self._tensors[id(source.thing)] if source.kind == "tensor" else self._reads[source]
+
+
+def apart(arrays: list[Any], targets: list[Any]) -> list[Any]:
+    """Return arrays that do not change when ``targets`` are written to."""
+    return [a.copy() if any(np.may_share_memory(a, target) for target in targets) else a for a in arrays]
 
 
 def unless(condition: str) -> str:
@@ -353,3 +367,10 @@ def indented(line: str) -> str:
 def _by_place(source: Source) -> bool:
     """Whether other objects may come to the place of a source."""
     return source.kind in ("array", "number", "scalar") or source.rebound
+
+
+def _is_seen(value: Any) -> bool:
+    """Whether an array is one that was there before, or a view of it: what is returned would change with it."""
+    while value.function in (operator.getitem, np.reshape, np.transpose, np.broadcast_to):
+        value = value.args[0]
+    return value.function is None
