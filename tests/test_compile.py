@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_np import (
@@ -511,3 +511,82 @@ def test_what_is_returned_does_not_pretend_to_have_a_graph() -> None:
         assert_same(value_and_grad(lambda y: np.sum(f(y)))(x), value_and_grad(lambda y: np.sum(y * w))(x))
     with no_grad():
         assert not f(x).requires_grad
+
+
+# --- writing in place -------------------------------------------------------------------------------------------------
+def act(pool: list[Any], kind: str, i: int, j: int, k: int) -> None:
+    """One thing that programs do to arrays, views of each other or not."""
+    a, b = pool[i % len(pool)], pool[j % len(pool)]
+    part = [slice(None, None, -1), slice(1, 3), slice(None, None, 2), k % 2, Ellipsis, (..., slice(0, 2)), None][k % 7]
+    fits = a.ndim > 0 and a.size > 0
+    match kind:
+        case "view" if fits:
+            pool.append(a[part])
+        case "transpose":
+            pool.append(a.T)
+        case "reshape" if a.size == 4:
+            pool.append(a.reshape((2, 2) if k % 2 else (4,)))
+        case "ravel":
+            pool.append(a.ravel())
+        case "copy":
+            pool.append(a.copy())
+        case "new":
+            pool.append([a + 1, a * b.sum(), np.zeros_like(a), np.tanh(b)][k % 4])
+        case "diagonal" if a.ndim == 2:
+            pool.append(np.diagonal(a) * 2)
+        case "add":
+            a += k
+        case "multiply":
+            np.multiply(a, b.mean(), out=a)
+        case "sine":
+            np.sin(a, out=a)
+        case "write" if fits:
+            a[part] = b.max() + k
+        case "swap" if fits and b.shape == a[part].shape:
+            a[part] = b
+        case "take" if fits:
+            pool.append(a[[0, len(a) - 1, 0]])
+        case "put" if fits:
+            a[[0, len(a) - 1]] *= 2
+        case "at" if fits:
+            np.add.at(a, [0, 0], 1.5)
+        case "where":
+            np.copyto(a, 0.5, where=a > b.min())
+        case "fill":
+            a.fill(k)
+        case "sort" if fits:
+            a.sort()
+
+
+ACTS = [
+    "view", "transpose", "reshape", "ravel", "copy", "new", "diagonal", "add", "multiply", "sine", "write", "swap",
+    "take", "put", "at", "where", "fill", "sort",
+]  # fmt: skip
+
+
+@settings(max_examples=4 * settings().max_examples)
+@given(st.lists(st.tuples(st.sampled_from(ACTS), *[st.integers(0, 9)] * 3), min_size=2, max_size=14))
+def test_writing_into_arrays_that_share_memory(acts: list[Any]) -> None:
+    def f(x: Any, y: Any) -> Any:
+        pool = [x, y]
+        for done in acts:
+            act(pool, *done)
+            pool = pool[:8]
+        return pool[2:]
+
+    for backend in ("interpreter", "numpy"):
+        g = compile(f, backend=backend)
+        numbers = np.random.default_rng(0)
+        for _ in range(3):
+            given_arrays = numbers.standard_normal((3, 4)), numbers.standard_normal((2, 2))
+            theirs, ours = [a.copy() for a in given_arrays], [a.copy() for a in given_arrays]
+            try:
+                expected = f(*theirs)
+            except (ValueError, IndexError) as error:  # reshaping, broadcasting: the same error, and nothing has changed
+                with pytest.raises(type(error)):
+                    g(*ours)
+                assert_same(ours, list(given_arrays))
+                break
+            found = [np.asarray(a) if isinstance(a, np.generic) else a for a in g(*ours)]
+            assert_same(found, [np.asarray(a) for a in expected], backend)
+            assert_same(ours, theirs, backend)

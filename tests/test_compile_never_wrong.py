@@ -488,3 +488,30 @@ def test_warnings_and_error_states_are_no_obstacle() -> None:
         g = compile(F.sigmoid)
         for _ in range(4):
             assert g(np.array([-1e4, 0.0])).tolist() == [0, 0.5]
+
+
+def test_an_optimizer_derived_from_ours_is_looked_at_in_full() -> None:
+    class Odd(optim.SGD):
+        sign = 1.0
+
+        def _change(self, g: Any, t: Any, state: Any, **options: Any) -> None:
+            super()._change(self.sign * g, t, state, **options)
+
+    def make() -> Any:
+        w = Tensor(X, requires_grad=True)
+        optimizer = Odd([w], lr=0.1)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            np.sum(w**2).backward()
+            optimizer.step()
+
+        return w, optimizer, step
+
+    (w, one, eager), (v, two, ours) = make(), make()
+    step = compile(ours)
+    for i in range(12):
+        one.sign = two.sign = -1.0 if i > 5 else 1.0
+        eager()
+        step()
+        np.testing.assert_allclose(v._data, w._data, 1e-12)

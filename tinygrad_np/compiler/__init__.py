@@ -21,8 +21,9 @@ def compile(  # noqa: A001 - the field's name for it
     ----------
     function : callable
         Of Tensors, arrays, numbers, and nested lists, tuples and dicts of them. Works as a decorator.
-    backend : "numpy" or "interpreter"
-        What runs the program: generated code that reuses its buffers, or the recorded calls one by one, as they were.
+    backend : "numpy", "numba" or "interpreter"
+        What runs the program: generated code that reuses its buffers; the same with compiled loops, which needs the
+        extra ``numba``; or the recorded calls one by one, as they were.
     max_captures : int
         How many kinds of calls are compiled; more run as they are, with a warning.
 

@@ -6,13 +6,24 @@ plain Python they cost next to nothing, and are what the function computed, to t
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
 
 from tinygrad_np.compiler.captured import Captured
 from tinygrad_np.compiler.program import Program, Value
 
 __all__ = ["Arithmetic"]
+
+
+_SIGNS: dict[Any, str] = {
+    operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/", operator.floordiv: "//",
+    operator.mod: "%", operator.pow: "**", operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=",
+    operator.eq: "==", operator.ne: "!=", np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=",
+    np.equal: "==", np.not_equal: "!=",
+}  # fmt: skip
 
 
 class Arithmetic:
@@ -91,6 +102,8 @@ class Arithmetic:
 
     def _line(self, step: Value) -> str:
         self._names[step] = name = f"n{len(self._names)}"
+        if step.function in _SIGNS and not any(operand.shape for operand in _operands([step.args])):
+            return f"{name} = {f' {_SIGNS[step.function]} '.join(map(self._text, step.args))}"
         operands = [*map(self._text, step.args), *(f"{key}={self._text(arg)}" for key, arg in step.kwargs.items())]
         return f"{name} = {self._bind(step.function)}({', '.join(operands)})"
 

@@ -181,6 +181,9 @@ class _Harvest:
             nodes = {node for node in walk(leaf.node, constants=False) if node.primitive is None}
             found = [s for s in self.sources if s.kind == "tensor" and s.thing._node in nodes]
             return Output("recorded" if found else "tensor", found, self._value_of(leaf))
+        same = next((s for s in self.sources if s.kind == "array" and self._known[id(s.thing)][0] is leaf), None)
+        if same is not None:
+            return Output("known", same)
         if isinstance(leaf, Symbol) or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc"):
             scalar = isinstance(leaf, Traced) and leaf.scalar
             kind = "number" if isinstance(leaf, TracedNumber) else "scalar" if scalar else "array"

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.graph import Node
+from tinygrad_np.optim import Optimizer
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.tensor import Tensor
 
@@ -167,10 +168,14 @@ class Surroundings:
                 stack += reversed(found)
 
     def _expect_changes(self, thing: Any) -> None:
-        groups, state = getattr(thing, "param_groups", None), getattr(thing, "state", None)
-        if isinstance(groups, list) and isinstance(state, dict):
-            self.rates |= {(id(group), "lr") for group in groups}
-            self.counts |= {(id(memory), "step"): id(thing) for memory in state.values()}
+        if _is_optimizer(thing):
+            self.rates |= {(id(group), "lr") for group in thing.param_groups}
+            self.counts |= {(id(memory), "step"): id(thing) for memory in thing.state.values()}
+
+
+def _is_optimizer(thing: Any) -> bool:
+    """Whether it is one of this package, of which it is known what a step looks at."""
+    return isinstance(thing, Optimizer) and type(thing).__module__.startswith("tinygrad_np.")
 
 
 def is_plain(thing: Any) -> bool:
@@ -198,6 +203,9 @@ def _entries(thing: Any, name: str) -> Iterator[tuple[Place, Any, str]]:
         yield Place(thing, "func", True), thing.func, name
         yield Place(thing, "args", True), thing.args, f"{prefix}args"
         yield Place(thing, "keywords", True), thing.keywords, name
+    elif _is_optimizer(thing):
+        for key in ("param_groups", "state"):
+            yield Place(thing, key, True), getattr(thing, key), f"{prefix}{key}"
     elif _has_parts(thing):
         yield Place(thing, "__dict__", True), vars(thing), name
         yield from _of_class(type(thing), name)

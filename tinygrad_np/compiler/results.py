@@ -42,9 +42,9 @@ class Output:
     ----------
     kind : str
         ``"tensor"``, ``"recorded"`` (a Tensor that requires a gradient), ``"array"``, ``"scalar"`` (NumPy's),
-        ``"number"`` (Python's), ``"known"`` (a Tensor that was there before) or ``"object"``.
+        ``"number"`` (Python's), ``"known"`` (a Tensor or an array that was there before) or ``"object"``.
     thing : object
-        The source of a known Tensor; of a recorded one, the sources of what it depends on; an object.
+        The source of a known thing; of a recorded one, the sources of what it depends on; an object.
     value : Value or None
         What computes it.
     """

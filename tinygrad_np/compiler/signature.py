@@ -7,6 +7,7 @@ function of straight-line code, and compiled. Its text can be read: :attr:`Signa
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from itertools import chain
 from operator import is_
@@ -41,7 +42,7 @@ class Signature:
     Attributes
     ----------
     source : str
-        The text of three functions: ``surroundings()``, all that has to be the same things as before;
+        The text of three functions: ``surroundings()``, all that has to be the same thing as before;
         ``matches(args, kwargs)``; and ``call(args, kwargs, plan)``, which runs the program.
     program : Program
         What ``plan`` has to compute.
@@ -52,18 +53,19 @@ class Signature:
         self._names: dict[int, str] = {}
         self._scope: dict[str, Any] = {
             "is_": is_, "chain": chain, "ndarray": np.ndarray, "asarray": np.asarray, "copyto": np.copyto,
-            "Tensor": Tensor, "wrap": wrap, "handed_out": handed_out, "mode": mode,
+            "Tensor": Tensor, "apart": apart, "wrap": wrap, "handed_out": handed_out, "mode": mode,
             "MISS": MISS, "GAP": _GAP, "LAST": [],
         }  # fmt: skip
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
         self._reads: dict[Source, str] = {}  # the variable for what a call finds
         self._tensors: dict[int, str] = {}
+        self._keys: tuple[list[str], list[Any]] = [], []  # keys of dicts, compared to those that were, all at once
         self._same: list[str] = []  # what is compared to ...
         self._things: list[Any] = []  # ... these, all at once
         structure, entries = self._structure_of_arguments(), self._entries()
         arrays, forms = self._arrays()
-        test = unless("not all(map(is_, surroundings(), THINGS))")
-        conditions = ["try:", *map(indented, [*structure, test, *entries, *arrays])]
+        tests = [unless(f"[{', '.join(self._keys[0])}] != KEYS"), unless("not all(map(is_, surroundings(), THINGS))")]
+        conditions = ["try:", *map(indented, [*structure, *tests, *entries, *arrays])]
         conditions += ["except (LookupError, AttributeError, ValueError):", "    return MISS"]
         known = [
             "if LAST and all(map(is_, state, LAST)):",
@@ -76,7 +78,7 @@ class Signature:
             "def matches(args, kwargs):", *map(indented, [*conditions, *forms, "return True"]), "", "",
             "def call(args, kwargs, plan):", "    global LAST", *map(indented, [*conditions, *known, *self._run()]), "",
         ])  # fmt: skip
-        self._scope["THINGS"] = [*self._things, *_GAP]
+        self._scope |= {"KEYS": self._keys[1], "THINGS": [*self._things, *_GAP]}
         exec(compile(self.source, "<signature of a compiled function>", "exec"), self._scope)
         self.matches: Callable[[Any, Any], Any] = self._scope["matches"]
         self.call: Callable[[Any, Any, Any], Any] = self._scope["call"]
@@ -138,16 +140,17 @@ class Signature:
         """What is in containers, and is no array: settings, flags, objects, Tensors as objects."""
         sources = self._captured.sources
         arrays = {(id(place.container), place.key) for s in sources if _by_place(s) for place in s.places}
-        lines, single = [], []
+        lines: list[str] = []
+        single: dict[Any, tuple[Place, Any]] = {}
         for container in self._captured.surroundings.containers:
             rest = [(p, child) for p, child in container.entries if (id(p.container), p.key) not in arrays]
             if self._is_ours(container.thing):
                 kept = [(p, child) for p, child in rest if not self._is_ours(child) and not isinstance(child, Tensor)]
                 lines += [unless(self._other(place, child)) for place, child in kept]
             elif not container.fixed:
-                single += self._of_container(container, rest)
-        self._same.append(f"({''.join(f'{self._at(place)}, ' for place, _ in single)})")
-        self._things += [child for _, child in single]
+                single |= {(id(p.container), p.key): (p, child) for p, child in self._of_container(container, rest)}
+        self._same.append(f"({''.join(f'{self._at(place)}, ' for place, _ in single.values())})")
+        self._things += [child for _, child in single.values()]
         return lines
 
     def _of_container(self, container: Container, rest: list[tuple[Place, Any]]) -> list[tuple[Place, Any]]:
@@ -155,18 +158,17 @@ class Signature:
         if container.snapshot is None:
             return rest
         name, whole = self._bind(container.thing), len(rest) == len(container.entries)
-        parts: list[tuple[str, list[Any]]] = []
-        if isinstance(container.thing, dict):
-            parts.append((name, [place.key for place, _ in container.entries]))
-            if whole:
-                parts.append((f"{name}.values()", [child for _, child in rest]))
-        elif isinstance(container.thing, set):
-            parts.append((name, list(container.snapshot)))
-        elif whole:
-            parts.append((name, [child for _, child in rest]))
-        for found, things in parts:
-            self._same += [found, "GAP"]
-            self._things += [*things, *_GAP]
+        if isinstance(container.thing, set):
+            whole, rest = True, [(container.place, thing) for thing in container.snapshot]
+        if isinstance(container.thing, dict) and not self._is_memory(container.thing):
+            self._keys[0].extend([f"*{name}", "GAP"])
+            self._keys[1].extend([*(place.key for place, _ in container.entries), _GAP])
+        if whole:
+            self._same += [f"{name}.values()" if isinstance(container.thing, dict) else name, "GAP"]
+            self._things += [*(child for _, child in rest), *_GAP]
+        elif not isinstance(container.thing, dict):
+            self._keys[0].extend([f"len({name})"])
+            self._keys[1].extend([len(container.entries)])
         return [] if whole else rest
 
     def _other(self, place: Place, thing: Any) -> str:
@@ -278,7 +280,13 @@ class Signature:
                 always += [f"{self._at(place)} = {names[source.after]}" for place in source.places]
             elif source.changes:
                 writes += self._write(source, place_of[source.before])
-        lines += ["if new is not state:", *map(indented, [*writes, "LAST = new"])]
+        targets = [write[7:].partition(",")[0] for write in writes if write.startswith("copyto(")]
+        if targets:
+            listed = f"[{', '.join(targets)}]"
+            writes[:0] = [f"results, new = apart(results, {listed}), apart(new, {listed})"]
+        else:
+            writes.append("LAST = new")  # the arrays are found again, if nobody replaces them
+        lines += ["if new is not state:", *map(indented, writes)]
         self.program = arithmetic.program
         return [*lines, *always, f"return {self._result(names)}"]
 
@@ -305,39 +313,45 @@ class Signature:
             return [f"{self._at(source.places[0])} = wrap({new})"]
         if source.kind == "scalar":
             return [f"{self._at(source.places[0])} = {new}[()]"]
-        if source.rebound or self._is_memory(source):
+        if source.rebound or all(self._is_memory(place.container) for place in source.places):
             return [f"{self._at(place)} = {new}" for place in source.places]
         return [f"copyto({self._reads[source]}, {new})"]
 
-    def _is_memory(self, source: Source) -> bool:
-        """Whether an array is an optimizer's own: that it becomes another array in place of changing, nobody sees."""
-        memories = {container for container, _ in self._captured.surroundings.counts}
-        return all(id(place.container) in memories for place in source.places)
+    def _is_memory(self, container: Any) -> bool:
+        """Whether a dict is what an optimizer remembers of a parameter: it alone looks there, and knows the keys."""
+        return (id(container), "step") in self._captured.surroundings.counts
 
     def _result(self, names: dict[Any, str]) -> str:
         made, n = [], 0
         for output in self._captured.outputs:
             if output.value is None:
-                made.append(
-                    self._bind(output.thing) if output.kind == "object" else self._tensors[id(output.thing.thing)]
-                )
+                made.append(self._bind(output.thing) if output.kind == "object" else self._known(output.thing))
                 continue
             if output.value.weak:
                 made.append(names[output.value])
                 continue
-            found = f"results[{n}]"
+            found = f"asarray(results[{n}]){'.copy()' if _is_seen(output.value) else ''}"
             n += 1
             match output.kind:
                 case "tensor":
-                    made.append(f"wrap(asarray({found}))")
+                    made.append(f"wrap({found})")
                 case "recorded":
-                    made.append(f"handed_out(asarray({found}), [{', '.join(map(self._node, output.thing))}])")
+                    made.append(f"handed_out({found}, [{', '.join(map(self._node, output.thing))}])")
                 case "array":
-                    made.append(f"asarray({found})")
+                    made.append(found)
                 case _:
-                    made.append(f"asarray({found})[()]")
+                    made.append(f"{found}[()]")
         rebuild = self._captured.rebuild
         return made[0] if rebuild is None else f"{self._bind(rebuild, 'rebuild')}([{', '.join(made)}])"
+
+    def _known(self, source: Source) -> str:
+        """The expression for a Tensor or an array that was there before."""
+        return self._tensors[id(source.thing)] if source.kind == "tensor" else self._reads[source]
+
+
+def apart(arrays: list[Any], targets: list[Any]) -> list[Any]:
+    """Return arrays that do not change when ``targets`` are written to."""
+    return [a.copy() if any(np.may_share_memory(a, target) for target in targets) else a for a in arrays]
 
 
 def unless(condition: str) -> str:
@@ -353,3 +367,10 @@ def indented(line: str) -> str:
 def _by_place(source: Source) -> bool:
     """Whether other objects may come to the place of a source."""
     return source.kind in ("array", "number", "scalar") or source.rebound
+
+
+def _is_seen(value: Any) -> bool:
+    """Whether an array is one that was there before, or a view of it: what is returned would change with it."""
+    while value.function in (operator.getitem, np.reshape, np.transpose, np.broadcast_to):
+        value = value.args[0]
+    return value.function is None

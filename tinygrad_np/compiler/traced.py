@@ -153,6 +153,10 @@ class Traced(NDArrayOperatorsMixin, Symbol):
         """Return an array that shares memory."""
         return traced_call(np.ndarray.view, (self, *args), {})
 
+    def flatten(self) -> Any:
+        """Return a copy in one dimension."""
+        return self.copy().reshape(-1)
+
     def sort(self, axis: int = -1, **options: Any) -> None:
         """Sort in place."""
         write(self, np.ndarray.sort, axis, **options)
@@ -192,7 +196,7 @@ def _reduction(ufunc: np.ufunc) -> Function:
 
 for _name in (
     "all", "any", "argmax", "argmin", "argpartition", "argsort", "astype", "choose", "clip", "compress", "conj",
-    "conjugate", "copy", "cumprod", "cumsum", "diagonal", "dot", "flatten", "mean", "nonzero", "ravel", "repeat",
+    "conjugate", "copy", "cumprod", "cumsum", "diagonal", "dot", "mean", "nonzero", "ravel", "repeat",
     "round", "searchsorted", "squeeze", "std", "take", "trace", "var",
 ):  # fmt: skip
     setattr(Traced, _name, _method(_name))
@@ -359,10 +363,10 @@ def _like(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _reshape(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any:
     """Whatever only arranges elements anew: a reshape, its lengths known."""
-    result = function(bare(array), *bare(args), **bare(kwargs))
+    result = function(*_given(function, (array, *args)), **bare(kwargs))
     if result is array.array:
         return array
-    if kwargs.get("order", "C") != "C" or (function in (np.reshape, np.ravel) and "C" not in {"C", *args[1:]}):
+    if kwargs.get("order", "C") != "C" or {"F", "A", "K"} & {arg for arg in args if isinstance(arg, str)}:
         return traced_results(function, (array, *args), kwargs, result)
     return traced_results(np.reshape, (array, result.shape), {}, result)
 
@@ -388,7 +392,7 @@ _MAKERS: dict[Any, Any] = {np.empty_like: np.empty, np.zeros_like: np.zeros, np.
 _SPECIAL: dict[Any, Function] = (
     dict.fromkeys(_MAKERS, _like)
     | dict.fromkeys([np.copy, np.ndarray.copy, np.ndarray.astype], _copy)
-    | dict.fromkeys([np.reshape, np.ravel, np.squeeze, np.expand_dims], _reshape)
+    | dict.fromkeys([np.reshape, np.ravel, np.squeeze, np.expand_dims, np.ndarray.ravel, np.ndarray.squeeze], _reshape)
     | dict.fromkeys([np.transpose, np.swapaxes, np.moveaxis, np.matrix_transpose], _transpose)
 )
 for _function, _ufunc in {

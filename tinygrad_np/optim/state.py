@@ -43,7 +43,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
         for number in value if option == "betas" else (value,):
             if not isinstance(number, Real):
                 raise TypeError(f"{name}: {option} must be a number, not {number!r}")
-            if not lowest <= number < limit:
+            if not lowest <= number < limit:  # type: ignore[operator]  # no float(): compile follows the number
                 raise ValueError(f"{name}: {option} must be at least {lowest} and below {limit}, not {number}")
 
 
