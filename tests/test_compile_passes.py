@@ -187,3 +187,24 @@ def test_passes_are_deterministic() -> None:
 
     for make in (tiny, lambda: classifier([7, 6, 3], 4), lambda: chain(100)):
         assert build(make().program, large=16).source == build(make().program, large=16).source
+
+
+@pytest.mark.parametrize("write", [
+    lambda b, x: b(np.multiply, x, 0),
+    lambda b, x: b(np.multiply, 0.0, x),
+    lambda b, x: b(np.divide, 1, x),
+    lambda b, x: b(np.subtract, 1, b(np.subtract, x, 1)),
+    lambda b, x: b(np.square, b(np.multiply, x, 0.5)),
+    lambda b, x: b(np.multiply, b(np.multiply, x, 0.5), b(np.divide, b(np.tanh, x), 3.0)),
+    lambda b, x: b(np.add, b(np.multiply, x, 0.5), b(np.multiply, b(np.tanh, x), 0.5)),
+    lambda b, x: b(np.subtract, b(np.multiply, x, 0.5), b(np.multiply, b(np.tanh, x), 0.25)),
+    lambda b, x: b(np.negative, b(np.negative, b(np.multiply, x, 3.0))),
+    lambda b, x: b(np.matmul, b(np.transpose, b(np.multiply, x, 0.5), (1, 0)), b(np.multiply, x, 3.0)),
+    lambda b, x: b(np.add.reduce, b(np.reshape, b(np.multiply, x, 0.5), (2, 6)), axis=1),
+    lambda b, x: b(np.add.reduce, b(np.broadcast_to, b(np.multiply, x, 0.5), (2, 3, 4)), axis=(0, 2)),
+    lambda b, x: b(np.transpose, b(np.transpose, b(np.reshape, x, (2, 3, 2)), (1, 0, 2)), (1, 2, 0)),
+    lambda b, x: b(np.maximum.reduce, b(np.broadcast_to, x, (2, 3, 4)), axis=(0, 1)),
+])  # fmt: skip
+def test_rewriting_keeps_values(write: Any) -> None:
+    rounds = [simplified, with_factors_gathered, simplified, with_sums_as_products]
+    applied(write, in_canonical_form, with_constants_folded, *rounds)
