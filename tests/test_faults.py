@@ -1,4 +1,4 @@
-"""Real faults: the right gradients are right, the wrong ones are wrong, and ``check_gradients`` knows which is which."""
+"""Real faults: the right gradients are right, the wrong ones wrong, and ``check_gradients`` knows which is which."""
 
 from __future__ import annotations
 

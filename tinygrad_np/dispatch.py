@@ -145,7 +145,7 @@ def _bare(value: Any) -> Any:
 
 def _tensors(value: Any) -> Any:
     """Replace the arrays in a result by Tensors that require no gradient."""
-    if isinstance(value, np.ndarray | np.generic):
+    if hasattr(type(value), "astype") and not isinstance(value, Recorded):  # an array, of whatever kind
         return wrap(value)
     if isinstance(value, tuple | list):
         parts = map(_tensors, value)

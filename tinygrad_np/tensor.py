@@ -132,7 +132,7 @@ class Tensor(ArrayInterface):
     def data(self, value: Any) -> None:
         if not self.is_leaf:
             raise RuntimeError("the value of a result cannot be replaced: it would no longer be what was computed")
-        array = np.array(value.detach() if isinstance(value, Tensor) else value, dtype=self.dtype)
+        array = (value._data if isinstance(value, Tensor) else as_array(value)).astype(self.dtype)
         if array.shape != self.shape:
             raise ValueError(f"a leaf keeps its shape: {self.shape} expected, {array.shape} given")
         self._data = array

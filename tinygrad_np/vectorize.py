@@ -16,12 +16,12 @@ from tinygrad_np.tree import tree_map
 if TYPE_CHECKING:  # the families of functions, a lot to import, are there when the first batch is
     from tinygrad_np.batching import Batched
 
-__all__ = ["of_each_example", "outside_of_vmap", "vmap"]
+__all__ = ["active_sizes", "of_each_example", "outside_of_vmap", "vmap"]
 
 Function = Callable[..., Any]
 
 #: The sizes of the batches that are being mapped over in this context, the outermost first.
-_active_sizes: ContextVar[tuple[int, ...]] = ContextVar("tinygrad_np.active_sizes", default=())
+active_sizes: ContextVar[tuple[int, ...]] = ContextVar("tinygrad_np.active_sizes", default=())
 
 
 def vmap(function: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
@@ -64,7 +64,7 @@ def vmap(function: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
         axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
         if len(axes) != len(args):
             raise ValueError(f"vmap: in_axes has {len(axes)} entries for {len(args)} arguments")
-        outer = _active_sizes.get()
+        outer = active_sizes.get()
         sizes: set[int] = set()
 
         def batched(leaf: Any, axis: int) -> Batched:
@@ -76,11 +76,11 @@ def vmap(function: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
         if len(sizes) != 1:
             raise ValueError(f"vmap: all batches need one size, but they have {sorted(sizes)} (in_axes={in_axes})")
         (size,) = sizes
-        token = _active_sizes.set((*outer, size))
+        token = active_sizes.set((*outer, size))
         try:
             result = function(*arguments, **kwargs)
         finally:
-            _active_sizes.reset(token)
+            active_sizes.reset(token)
         return tree_map(partial(_unbatched, level=len(outer) + 1, size=size, axis=out_axes), result)
 
     return mapped
@@ -88,7 +88,7 @@ def vmap(function: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
 
 def of_each_example(value: Any) -> Any:
     """Return a value to differentiate by: inside of vmap, each example has one of its own."""
-    for level in range(1, len(_active_sizes.get()) + 1):
+    for level in range(1, len(active_sizes.get()) + 1):
         if depth(value) < 10 * level:
             from tinygrad_np.batching import Batched
 
@@ -99,7 +99,7 @@ def of_each_example(value: Any) -> Any:
 def outside_of_vmap(function: Function, *args: Any) -> Any:
     """Call a function of plain arrays as if no vmap were around the call."""
     context = copy_context()
-    context.run(_active_sizes.set, ())
+    context.run(active_sizes.set, ())
     return context.run(function, *args)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_np.record import as_array
 from tinygrad_np.tensor import Tensor
 
-__all__ = ["Array", "T", "bare_array", "known"]
+__all__ = ["Array", "T", "bare_array", "known", "shown"]
 
 #: What a result is made of: of a Tensor a Tensor, of an ndarray an ndarray.
 T = TypeVar("T", Tensor, NDArray[Any])
@@ -23,8 +22,14 @@ def known(array: Array) -> Any:
     return array if isinstance(array, Tensor) else as_array(array)
 
 
+def shown(array: Any) -> Any:
+    """The numbers themselves for an error message, also while they are captured."""
+    return getattr(array, "array", array)
+
+
 def bare_array(array: Any) -> NDArray[Any]:
     """Return the numbers themselves, to be looked at; under vmap, those of all examples."""
-    while not isinstance(array, np.ndarray):
-        array = array._data
-    return array
+    bare: Any = array
+    while hasattr(bare, "_data"):
+        bare = bare._data
+    return bare  # type: ignore[no-any-return]

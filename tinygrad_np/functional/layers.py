@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_np.functional._operands import Array, T, known
 from tinygrad_np.graph import leaf
 from tinygrad_np.primitives import table
-from tinygrad_np.record import wrap
+from tinygrad_np.record import depth, wrap
 from tinygrad_np.rules import neural
 
 __all__ = ["dropout", "linear"]
@@ -81,6 +81,6 @@ def dropout(x: T, p: float = 0.5, *, rng: np.random.Generator | int | None, trai
         return x
     keep = np.random.default_rng(rng).random(x.shape, dtype=np.float32) >= p
     mask = np.multiply(keep, 1 / (1 - p), dtype=np.result_type(x.dtype, 0.0))
-    if isinstance(x, np.ndarray):
+    if not depth(x):
         return x * mask
     return x * wrap(mask, leaf(mask, False, "mask"))  # nobody else has the mask: no copy

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_np.functional._operands import Array, T, bare_array, known
+from tinygrad_np.functional._operands import Array, T, bare_array, known, shown
 from tinygrad_np.primitives import table
 from tinygrad_np.record import wrap
 from tinygrad_np.rules import neural, reductions
@@ -90,6 +90,7 @@ def sigmoid_cross_entropy(logits: T, targets: Array, reduction: Reduction = "mea
     targets = _alike("sigmoid_cross_entropy: targets", targets, "logits", logits)
     bare = bare_array(targets)
     if bare.size and not (bare.min() >= 0 and bare.max() <= 1):
+        bare = shown(bare)
         raise ValueError(
             f"sigmoid_cross_entropy: targets must lie between 0 and 1, but go from {bare.min()} to {bare.max()}; "
             f"labels -1 and +1 become 0 and 1 by (targets + 1) / 2"
@@ -208,6 +209,7 @@ def _check_class_numbers(name: str, labels: NDArray[Any], n_classes: int) -> Non
     if labels.dtype.kind not in "iu":
         raise TypeError(f"{name} of shape {labels.shape} must be integers, not {labels.dtype}: labels.astype(int)")
     if labels.size and not (labels.min() >= 0 and labels.max() < n_classes):
+        labels = shown(labels)
         wrong = labels[(labels < 0) | (labels >= n_classes)].flat[0]
         raise ValueError(f"{name} must be in 0 ... {n_classes - 1} for {n_classes} classes, but one is {wrong}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,7 +65,7 @@ class Adam(Optimizer):
         v *= beta2
         np.multiply(g, g, out=t)
         v += np.multiply(t, 1 - beta2, out=t)
-        root_c2 = math.sqrt(1 - beta2**step)
+        root_c2 = (1 - beta2**step) ** 0.5
         np.sqrt(v, out=t)
         t += eps * root_c2
         np.divide(m, t, out=t)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_np.optim.state import check_options, read_state, written_state
+from tinygrad_np.optim.state import check_options, python_number, read_state, written_state
 from tinygrad_np.tensor import Tensor
 
 __all__ = ["Optimizer", "Parameters"]
@@ -123,7 +123,7 @@ class Optimizer:
             check_options(self._name, {"lr": group["lr"]})
         for group in self.param_groups:
             options = {key: value for key, value in group.items() if key != "params"}
-            lr = options["lr"] = float(group["lr"])
+            lr = options["lr"] = python_number(group["lr"])
             decay, decoupled = float(options.pop("weight_decay")), options.pop("decoupled_weight_decay")
             buffers = self._buffers(options)
             for p in group["params"]:

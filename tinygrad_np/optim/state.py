@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_np.tensor import Tensor
 
-__all__ = ["check_options", "read_state", "written_state"]
+__all__ = ["check_options", "python_number", "read_state", "written_state"]
 
 Options = dict[str, Any]
 
@@ -43,8 +43,13 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
         for number in value if option == "betas" else (value,):
             if not isinstance(number, Real):
                 raise TypeError(f"{name}: {option} must be a number, not {number!r}")
-            if not lowest <= float(number) < limit:
+            if not lowest <= number < limit:  # type: ignore[operator]  # no float(): compile follows the number
                 raise ValueError(f"{name}: {option} must be at least {lowest} and below {limit}, not {number}")
+
+
+def python_number(number: Any) -> Any:
+    """Return a NumPy scalar as a Python number, which takes the dtype of what it meets; others as they are."""
+    return number.item() if isinstance(number, np.generic) else number
 
 
 def written_state(groups: list[Options], state: Mapping[Tensor, Options]) -> Options:

@@ -108,7 +108,7 @@ def _survives(shape: tuple[int, ...], indices: tuple[Any, ...], index: tuple[Any
     if not _can_repeat(indices):
         return True
     where = _join(index, indices)
-    last = np.zeros(shape, np.intp)
+    last = np.zeros_like(indices[0], np.intp, shape=shape)
     writes = np.arange(last[where].size).reshape(last[where].shape)
     last[where] = writes
     return last[where] == writes

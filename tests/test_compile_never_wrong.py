@@ -1,0 +1,557 @@
+"""A compiled function never silently computes something else: it is captured again, or says what is wrong."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import warnings
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_np import Tensor, compile, nn, no_grad, optim
+from tinygrad_np import functional as F
+from tinygrad_np.compiler.recording import CaptureError
+
+X = np.array([1.0, -2.0, 3.0])
+SCALE = 2.0
+RNG = np.random.default_rng(0)
+SETTINGS = {"power": 2, "names": ["a"], "weights": np.ones(3)}
+
+
+def agree(function: Callable[..., Any], *calls: Any, backend: str = "numpy") -> Any:
+    """Call a function and its compiled twin."""
+    compiled = compile(function, backend=backend)
+    for args in calls:
+        args = args if isinstance(args, tuple) else (args,)
+        found, expected = compiled(*args), function(*args)
+        np.testing.assert_allclose(np.asarray(found), np.asarray(expected), 1e-12)
+        assert type(found) is type(expected)
+    return compiled
+
+
+def line_of(function: Callable[..., Any], mark: str) -> str:
+    lines, start = inspect.getsourcelines(function)
+    return f"{__file__}:{start + next(i for i, line in enumerate(lines) if mark in line)}"
+
+
+# --- numbers that leave -----------------------------------------------------------------------------------------------
+def leave_float(x: Any) -> Any:
+    return x * float(x.sum())  # here
+
+
+def leave_item(x: Any) -> Any:
+    return x * x.max().item()  # here
+
+
+def leave_int(x: Any) -> Any:
+    return x[: int(x[0])]  # here
+
+
+def leave_list(x: Any) -> Any:
+    return x * x.tolist()[0]  # here
+
+
+def leave_asarray(x: Any) -> Any:
+    return x * np.asarray(x * 2)  # here
+
+
+def leave_array(x: Any) -> Any:
+    return np.array([x[0], x[1]])  # here
+
+
+def leave_buffer(x: Any) -> Any:
+    buffer = np.zeros(3)
+    buffer[0] = x[0]  # here
+    return x * buffer
+
+
+def leave_format(x: Any) -> Any:
+    return x * len(f"{x.sum():.3f}")  # here
+
+
+def shape_of_mask(x: Any) -> Any:
+    return x[x > 0].sum()  # here
+
+
+def shape_of_nonzero(x: Any) -> Any:
+    return np.sum(x[np.nonzero(x)])  # here
+
+
+def shape_of_unique(x: Any) -> Any:
+    return np.unique(x)  # here
+
+
+def shape_of_repeat(x: Any) -> Any:
+    return np.repeat(x, np.abs(x).astype(int))  # here
+
+
+def drawn_with(x: Any, rng: Any = RNG) -> Any:
+    return x + rng.normal(x)  # here
+
+
+def shuffled(x: Any, rng: Any = RNG) -> Any:
+    rng.shuffle(x)  # here
+    return x
+
+
+@pytest.mark.parametrize(
+    "argument", [np.array, Tensor, lambda x: Tensor(x, requires_grad=True)], ids=["array", "Tensor", "leaf"]
+)
+@pytest.mark.parametrize(
+    "function",
+    [
+        leave_float, leave_item, leave_int, leave_list, leave_asarray, leave_array, leave_buffer, leave_format,
+        shape_of_mask, shape_of_nonzero, shape_of_unique, shape_of_repeat, drawn_with, shuffled,
+    ],
+)  # fmt: skip
+def test_numbers_do_not_leave(function: Callable[..., Any], argument: Any) -> None:
+    x = argument(X)
+    plain = function in (shuffled, leave_array, leave_buffer) and isinstance(x, Tensor)
+    if plain or (function in (leave_asarray, drawn_with) and getattr(x, "requires_grad", False)):
+        pytest.skip("an error without compile, too")
+    with pytest.raises(CaptureError, match=r"compiled function|shapes") as error:
+        compile(function)(x)
+    assert line_of(function, "# here") in str(error.value)
+
+
+def test_an_array_does_not_outlive_its_capture() -> None:
+    kept = []
+
+    def f(x: Any, keep: Callable[[Any], None]) -> Any:
+        keep(x * 2)
+        return x
+
+    compile(f)(X, kept.append)
+    with pytest.raises(CaptureError, match="outlived"):
+        kept[0] + 1
+    with pytest.raises(CaptureError, match="outlived"):
+        compile(lambda x: x + kept[0])(X)
+
+
+def test_objects_with_tensors_in_them_are_not_returned() -> None:
+    with pytest.raises(CaptureError, match="returns a SimpleNamespace"):
+        compile(lambda x: SimpleNamespace(loss=Tensor(x)))(X)
+
+
+# --- ways that depend on values ---------------------------------------------------------------------------------------
+def test_branches_on_values_are_captured_apart() -> None:
+    def f(x: Any) -> Any:
+        if np.sum(x) > 0 and np.all(x < 5):
+            return x * 2
+        while np.max(x) > 3:
+            x = x - 1
+        return -x if 0 in x else x
+
+    signs = [1, 1, 1, -1, -1, 1, -1, 3, 3, 3, 0, 0, 0, 1, 3]
+    compiled = agree(f, *(X * s for s in signs))
+    runs = compiled.captures
+    agree_again = [np.asarray(compiled(X * s)).tolist() == np.asarray(f(X * s)).tolist() for s in signs]
+    assert all(agree_again)
+    assert compiled.captures == runs
+
+
+def test_labels_out_of_range_are_refused_as_ever() -> None:
+    w = Tensor(np.ones((3, 2)), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1)
+
+    @compile
+    def step(x: Any, y: Any) -> Any:
+        loss = F.softmax_cross_entropy(x @ w, y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x = np.ones((4, 3))
+    for _ in range(5):
+        step(x, np.array([0, 1, 0, 1]))
+    before = w.detach().numpy().copy()
+    for wrong in (2, -1):
+        with pytest.raises(ValueError, match=r"must be in 0 \.\.\. 1"):
+            step(x, np.array([0, 1, 0, wrong]))
+    np.testing.assert_array_equal(w.detach().numpy(), before)
+
+
+# --- surroundings that change -----------------------------------------------------------------------------------------
+def test_globals_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def f(x: Any) -> Any:
+        out = x * SCALE
+        if "b" in SETTINGS["names"]:
+            out = out + 1
+        return out ** SETTINGS["power"] * SETTINGS["weights"]
+
+    g = compile(f)
+
+    def check() -> None:
+        for _ in range(3):
+            np.testing.assert_allclose(g(X), f(X))
+
+    check()
+    for scale in (3.0, 4.0, 5.0, 3.0, 6.0):
+        monkeypatch.setitem(globals(), "SCALE", scale)
+        check()
+    assert g.captures < 7, "a number that changed once is followed from then on"
+    monkeypatch.setitem(SETTINGS, "names", ["a", "b"])
+    check()
+    SETTINGS["names"].append("c")
+    check()
+    SETTINGS["names"][1] = "d"
+    check()
+    monkeypatch.setitem(SETTINGS, "power", 3)
+    check()
+    monkeypatch.setitem(SETTINGS, "weights", np.arange(3.0))
+    check()
+    SETTINGS["weights"][0] = 7
+    check()
+    monkeypatch.setitem(SETTINGS, "weights", np.float32(2))
+    check()
+    monkeypatch.setitem(globals(), "SCALE", 2)
+    check()
+
+
+def test_closures_defaults_and_helpers() -> None:
+    factor, shift = 2.0, Tensor(X)
+    helper = SimpleNamespace(add=1.0)
+
+    def inner(x: Any) -> Any:
+        return x * factor + shift
+
+    def f(x: Any, function: Any = inner, *, n: int = 2) -> Any:
+        for _ in range(n):
+            x = function(x) + helper.add
+        return x
+
+    g = compile(f)
+
+    def check() -> None:
+        for _ in range(3):
+            np.testing.assert_allclose(np.asarray(g(X)), np.asarray(f(X)))
+
+    check()
+    factor = 3.0
+    check()
+    shift = Tensor(2 * X)
+    check()
+    shift.data = X
+    check()
+    helper.add = -1.0
+    check()
+    f.__defaults__ = (lambda x: x,)
+    check()
+    f.__kwdefaults__["n"] = 3
+    check()
+    for n in (1, 2, 3, 4):
+        np.testing.assert_allclose(np.asarray(g(X, inner, n=n)), np.asarray(f(X, inner, n=n)))
+
+
+def test_methods_flags_and_class_attributes() -> None:
+    class Model(nn.Module):
+        gain = 1.5
+
+        def __init__(self) -> None:
+            self.layers: list[Any] = [nn.Linear(3, 3, rng=0, dtype=np.float64)]
+            self.dropout = nn.Dropout(0.5, rng=0)
+
+        def forward(self, x: Any) -> Any:
+            for layer in self.layers:
+                x = layer(x)
+            return self.dropout(x).detach() * self.gain
+
+    model = Model()
+    twin = Model()
+    g = compile(model)
+
+    def check() -> None:
+        for _ in range(4):
+            np.testing.assert_allclose(np.asarray(g(X)), np.asarray(twin(X)))
+
+    check()
+    for m in (model, twin):
+        m.eval()
+    check()
+    for m in (model, twin):
+        m.layers.append(nn.Linear(3, 2, rng=1, dtype=np.float64))
+    check()
+    for m in (model, twin):
+        m.train()
+    check()
+    for m in (model, twin):
+        m.layers[0].bias = None
+    check()
+    Model.gain = 2.5
+    check()
+    for m in (model, twin):
+        m.layers[0].load_state_dict({"weight": np.eye(3)})
+        m.dropout.p = 0.25
+    check()
+    for m in (model, twin):
+        m.dropout = F.relu
+        m.gain = 3.5
+    check()
+
+
+def test_a_new_parameter_and_another_optimizer_setting() -> None:
+    def make() -> Any:
+        ps = [Tensor(X, requires_grad=True)]
+        optimizer = optim.SGD(ps, lr=0.1)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            sum(np.sum(p**2) for p in ps).backward()
+            optimizer.step()
+
+        return ps, optimizer, step
+
+    (ps, one, eager), (qs, two, ours) = make(), make()
+    step = compile(ours)
+
+    def check() -> None:
+        for _ in range(4):
+            eager()
+            step()
+            for p, q in zip(ps, qs, strict=True):
+                np.testing.assert_allclose(q._data, p._data, 1e-12)
+
+    check()
+    for tensors, optimizer in ((ps, one), (qs, two)):
+        tensors.append(Tensor(2 * X, requires_grad=True))
+        optimizer.add_param_group({"params": tensors[1:], "lr": 0.2})
+    check()
+    for optimizer in (one, two):
+        optimizer.param_groups[1]["momentum"] = 0.9
+    check()
+    for tensors, optimizer in ((ps, one), (qs, two)):
+        optimizer.load_state_dict(optimizer.state_dict())
+        tensors[0].requires_grad = False
+    check()
+
+
+def test_grad_mode_shapes_and_dtypes() -> None:
+    w = Tensor(X, requires_grad=True)
+    f = compile(lambda x: x * w)
+    for _ in range(3):
+        assert f(X).requires_grad
+        with no_grad():
+            assert not f(X).requires_grad
+        for dtype in (np.float32, np.float64, int):
+            assert f(X.astype(dtype)).dtype == np.float64
+        for shape in ((3,), (2, 3), (1, 1)):
+            assert f(np.ones(shape)).shape == np.broadcast_shapes(shape, (3,))
+        assert f(2.0).shape == (3,)
+        assert f(Tensor(X)).requires_grad
+        assert f(X[::-1])._data.tolist() == (X[::-1] * X).tolist()
+
+
+# --- what cannot be repeated ------------------------------------------------------------------------------------------
+def test_a_source_of_data_that_is_not_an_argument() -> None:
+    batches = itertools.count()
+
+    def f(x: Any) -> Any:
+        return x * (next(batches) + np.ones(3))
+
+    g = compile(f)
+    g(X)
+    with pytest.raises(CaptureError, match=r"computed something else when it was called again.*iterator"):
+        g(X)
+
+
+def test_random_numbers_without_a_generator() -> None:
+    def f(x: Any) -> Any:
+        return x + np.random.default_rng().random(3)  # here
+
+    g = compile(f)
+    g(X)
+    with pytest.raises(CaptureError, match="random numbers without a Generator") as error:
+        g(X)
+    assert line_of(f, "# here") in str(error.value)
+
+
+def test_lists_that_grow_in_each_call() -> None:
+    losses: list[Any] = []
+    w = Tensor(X, requires_grad=True)
+
+    @compile
+    def step() -> None:
+        with no_grad():
+            w.data = w * 2
+        losses.append(np.sum(w))
+
+    step()
+    step()
+    with pytest.raises(CaptureError, match="changes losses in each call"):
+        step()
+    assert len(losses) == 2
+    assert [float(loss.detach()) for loss in losses] == [4.0, 8.0]
+    np.testing.assert_array_equal(w._data, 4 * X)
+
+
+def test_what_is_set_up_in_the_first_call() -> None:
+    cache: dict[str, Any] = {}
+
+    def f(x: Any) -> Any:
+        if "mean" not in cache:
+            cache["mean"] = Tensor(np.ones(3)) * x
+        return x - cache["mean"]
+
+    agree(f, *[X * i for i in range(6)])
+
+
+def test_a_graph_that_would_grow() -> None:
+    total, w = Tensor(0.0), Tensor(X, requires_grad=True)
+
+    def step() -> None:
+        nonlocal total
+        total = total + np.sum(w)
+
+    with pytest.raises(CaptureError, match="'total'"):
+        compile(step)()
+    assert total.item() == 0
+    out = w * 2
+    with pytest.raises(CaptureError, match="result that requires a gradient"):
+        compile(lambda: out * 2)()
+
+
+def test_too_many_kinds_of_calls() -> None:
+    g = compile(lambda x: x * 2, max_captures=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in (1, 2, 3):
+            g(np.ones(n))
+    for n in (4, 5):
+        with pytest.warns(RuntimeWarning, match="captured 3 times"):
+            assert g(np.ones(n)).tolist() == [2] * n
+
+
+# --- errors in the middle ---------------------------------------------------------------------------------------------
+def test_an_error_leaves_everything_as_it_was() -> None:
+    w = Tensor(X, requires_grad=True)
+    memory, state, seen = {"n": 0, "list": [1]}, np.zeros(3), Tensor(0.0)
+    optimizer = optim.Adam([w], lr=0.1)
+    rng = np.random.default_rng(0)
+
+    def step(x: Any, fail: bool) -> Any:
+        loss = np.sum((w * x) ** 2)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        state[:] = x * rng.random(3)
+        seen.fill(1.0)
+        if fail:
+            memory["n"] += 1
+            memory["list"].append(loss)
+            memory["new"] = loss
+            raise ValueError("in the middle")
+
+    step = compile(step)
+    w.grad = X
+
+    def snapshot() -> Any:
+        return repr((
+            w._data, w.grad, w.requires_grad, optimizer.state_dict(), memory, state, seen, rng.bit_generator.state
+        ))  # fmt: skip
+
+    for _ in range(5):
+        before = snapshot()
+        with pytest.raises(ValueError, match="in the middle"):
+            step(X, True)
+        assert snapshot() == before
+        step(X, False)
+
+
+def test_an_error_in_a_replay_leaves_everything_as_it_was() -> None:
+    a, w = np.eye(3), Tensor(X, requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.5)
+
+    @compile
+    def step(a: Any) -> Any:
+        loss = np.sum(w @ a)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return np.linalg.cholesky(a)
+
+    for _ in range(4):
+        step(a)
+    before = repr((w, w.grad, optimizer.state_dict()))
+    with pytest.raises(np.linalg.LinAlgError):
+        step(-a)
+    assert repr((w, w.grad, optimizer.state_dict())) == before
+    step(a)
+
+
+def test_warnings_and_error_states_are_no_obstacle() -> None:
+    with np.errstate(all="raise"):
+        g = compile(F.sigmoid)
+        for _ in range(4):
+            assert g(np.array([-1e4, 0.0])).tolist() == [0, 0.5]
+
+
+def test_an_optimizer_derived_from_ours_is_looked_at_in_full() -> None:
+    class Odd(optim.SGD):
+        sign = 1.0
+
+        def _change(self, g: Any, t: Any, state: Any, **options: Any) -> None:
+            super()._change(self.sign * g, t, state, **options)
+
+    def make() -> Any:
+        w = Tensor(X, requires_grad=True)
+        optimizer = Odd([w], lr=0.1)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            np.sum(w**2).backward()
+            optimizer.step()
+
+        return w, optimizer, step
+
+    (w, one, eager), (v, two, ours) = make(), make()
+    step = compile(ours)
+    for i in range(12):
+        one.sign = two.sign = -1.0 if i > 5 else 1.0
+        eager()
+        step()
+        np.testing.assert_allclose(v._data, w._data, 1e-12)
+
+
+def test_arguments_that_are_one_another() -> None:
+    def f(a: Any, b: Any) -> Any:
+        a += 1
+        return a * b
+
+    def g(a: Any, b: Any) -> Any:
+        with no_grad():
+            a.data = a + 1
+            return a * b
+
+    compiled, on_tensors = compile(f), compile(g)
+    for _ in range(4):
+        x = X.copy()
+        np.testing.assert_array_equal(compiled(x, 2 * X), (X + 1) * 2 * X)
+        np.testing.assert_array_equal(x, X + 1)
+        np.testing.assert_array_equal(compiled(x, x), (X + 2) ** 2)
+        t = Tensor(X)
+        np.testing.assert_array_equal(on_tensors(t, Tensor(2 * X))._data, (X + 1) * 2 * X)
+        np.testing.assert_array_equal(on_tensors(t, t)._data, (X + 2) ** 2)
+    long = np.arange(4.0)
+    with pytest.raises(CaptureError, match="'a', which shares memory with 'b'"):
+        compiled(long[:3], long[1:])
+    np.testing.assert_array_equal(long, np.arange(4.0))
+
+
+def test_an_error_in_a_replay_draws_nothing() -> None:
+    rng = np.random.default_rng(0)
+
+    @compile
+    def f(x: Any, i: Any) -> Any:
+        return F.dropout(x, 0.5, rng=rng)[i]
+
+    for _ in range(4):
+        f(X, np.array([0, 1]))
+    before = rng.bit_generator.state
+    with pytest.raises(IndexError):
+        f(X, np.array([0, 3]))
+    assert rng.bit_generator.state == before

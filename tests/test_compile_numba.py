@@ -1,0 +1,65 @@
+"""The numba backend: its functions against extended precision, its plans against the interpreter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from programs import Builder, chain, classifier, tiny
+
+from tinygrad_np.compiler.interpret import interpret
+from tinygrad_np.compiler.plan import build
+
+pytest.importorskip("numba")
+
+RNG = np.random.default_rng(0)
+ARGUMENTS = {
+    "exp": np.concatenate([RNG.uniform(-87, 88, 20000), RNG.uniform(-1, 1, 20000)]),
+    "tanh": np.concatenate([RNG.uniform(-10, 10, 20000), np.geomspace(1e-30, 1, 20000)]),
+    "log": np.concatenate([np.geomspace(1e-37, 1e37, 20000), RNG.uniform(0.5, 2, 20000)]),
+    "log1p": np.concatenate([RNG.uniform(-0.999, 1, 20000), np.geomspace(1e-30, 1e30, 20000)]),
+}
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, -1.0, -2.0, 1e38, 1e-40, -1000.0, 1000.0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_functions(name: str, dtype: str) -> None:
+    from tinygrad_np.compiler.vectorizable import compiled, functions
+
+    function, exact = functions(dtype)[f"{name}_{dtype}"], getattr(np, name)
+
+    @compiled
+    def each(x: Any, out: Any) -> None:
+        for i in range(len(x)):
+            out[i] = function(x[i])
+
+    x = ARGUMENTS[name].astype(dtype)
+    found, reference = np.empty_like(x), exact(x.astype(np.longdouble))
+    each(x, found)
+    assert np.max(np.abs(found - reference) / np.spacing(np.abs(reference).astype(dtype))) < (
+        2.6 if name == "tanh" else 1.1
+    )
+    x = np.array(SPECIAL, dtype)
+    found = np.empty_like(x)
+    each(x, found)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(found, exact(x), rtol=3 * np.finfo(dtype).eps, atol=0)
+
+
+@pytest.mark.parametrize(
+    "built", [tiny(dtype=np.float64), classifier([7, 6, 5, 3], 4, dtype=np.float64), chain(1000, np.float64)]
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_whole_steps(built: Builder, threads: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr("tinygrad_np.compiler.loops._WORTH_A_THREAD", 0)
+    plan = build(built.program, "numba", large=16, block=256, threads=threads)
+    assert "@compiled" in plan.source
+    inputs, state = built.given()
+    ours = [s.copy() for s in state]
+    for _ in range(3):
+        expected, state = interpret(built.program, inputs, state)
+        found, ours = plan(inputs, ours)
+        for a, b in zip([*expected, *state], [*found, *ours], strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-11, atol=1e-13)

@@ -1,0 +1,104 @@
+"""Plans against an interpreter of the program as it stands."""
+
+from __future__ import annotations
+
+import runpy
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from programs import Builder, chain, classifier, programs, tiny
+
+from tinygrad_np.compiler.interpret import interpret
+from tinygrad_np.compiler.plan import build
+
+
+def assert_equal(expected: list[Any], found: list[Any]) -> None:
+    for a, b in zip(expected, found, strict=True):
+        assert (a.shape, a.dtype) == (np.shape(b), b.dtype)
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9)
+
+
+@given(programs(), st.sampled_from([1, 4, 1 << 16]), st.sampled_from([8, 24, 1 << 16]), st.integers(1, 2))
+def test_a_plan_computes_what_its_program_does(built: Builder, large: int, block: int, threads: int) -> None:
+    inputs, state = built.given()
+    plan = build(built.program, large=large, block=block, threads=threads)
+    ours = [s.copy() for s in state]
+    kept = []
+    for run in range(3):
+        inputs = [np.asarray(x + run) for x in inputs]
+        before = [x.copy() for x in inputs]
+        with np.errstate(all="ignore"):
+            expected, state = interpret(built.program, inputs, state)
+            found, ours = plan(inputs, ours)
+        assert_equal([*expected, *state, *before], [*found, *ours, *inputs])
+        kept.append((expected, found))
+    for expected, found in kept:  # results are the caller's: later runs have not changed them
+        assert_equal(expected, found)
+
+
+def test_both_threads_obey_errstate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinygrad_np.compiler.loops._WORTH_A_THREAD", 0)
+    built = Builder()
+    x = built.input(np.full(64, 1000.0), "x")
+    built.program.results = [built(np.multiply, built(np.exp, x), 2.0)]
+    plan = build(built.program, large=2, block=64, threads=2)
+    assert "both(" in plan.source
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError):
+        plan([np.r_[np.zeros(63), 1000.0]], [])
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        assert np.isinf(plan([np.full(64, 1000.0)], [])[0][0]).all()
+
+
+def test_results_are_used_again_when_nobody_holds_them() -> None:
+    built = chain(10000)
+    plan = build(built.program)
+    inputs, _ = built.given()
+    first, second = plan(inputs, [])[0], plan(inputs, [])[0]
+    assert not any(np.may_share_memory(a, b) for a in first for b in second)
+    address = second[1].ctypes.data
+    view = first[1][::2]
+    del first, second
+    assert plan(inputs, [])[0][1].ctypes.data == address  # a view of the first ones is still there
+    view[...] = 7
+    for _ in range(3):
+        plan(inputs, [])
+    assert (view == 7).all()
+
+
+def test_a_plan_takes_states_from_anywhere() -> None:
+    built = Builder()
+    a, b = built.state(np.zeros(3), "a"), built.state(np.ones(3), "b")
+    built.program.updates = {a: b, b: built(np.add, a, 2.0)}
+    plan = build(built.program)
+    assert_equal([np.ones(3), np.full(3, 2.0)], plan([], [np.zeros(3), np.ones(3)])[1])
+    assert_equal([np.full(3, 2.0), np.full(3, 3.0)], plan([], plan.state)[1])
+    assert_equal([np.full(3, 2.0), np.full(3, 5.0)], plan([], plan.state[::-1])[1])  # the same arrays, exchanged
+    other = plan.again()
+    assert_equal([np.full(3, 5.0), np.full(3, 4.0)], other([], plan.state)[1])
+    assert_equal([np.full(3, 2.0), np.full(3, 5.0)], plan.state)
+
+
+@pytest.mark.parametrize("built", [
+    tiny(dtype=np.float64), classifier([7, 6, 5, 3], 4, dtype=np.float64), chain(1000, np.float64),
+    classifier([7, 6, 3], 4, "sgd", dtype=np.float64),
+])  # fmt: skip
+@pytest.mark.parametrize("large", [16, 1 << 16])
+def test_whole_steps(built: Builder, large: int, tmp_path: Any) -> None:
+    plan = build(built.program, large=large, block=256)
+    plan.save_source(tmp_path / "step.py")
+    alone = runpy.run_path(str(tmp_path / "step.py"))
+    inputs, state = built.given()
+    ours = [s.copy() for s in state]
+    for own, s in zip(alone["STATE"], state, strict=True):
+        np.copyto(own, s)
+    for _ in range(4):
+        expected, state = interpret(built.program, inputs, state)
+        found, ours = plan(inputs, ours)
+        assert_equal([*expected, *state], [*found, *ours])
+        assert_equal(expected, alone["step"](*inputs))
+        assert_equal(state, alone["STATE"])

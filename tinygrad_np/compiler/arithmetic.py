@@ -1,0 +1,147 @@
+"""The part of a program that runs in Python, before its arrays are computed: conditions, and numbers.
+
+Few things are computed there: whether the labels are in range, the learning rate divided by the bias correction. As
+plain Python they cost next to nothing, and are what the function computed, to the last bit.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np.compiler.captured import Captured
+from tinygrad_np.compiler.program import Program, Value
+
+__all__ = ["Arithmetic"]
+
+
+_SIGNS: dict[Any, str] = {
+    operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/", operator.floordiv: "//",
+    operator.mod: "%", operator.pow: "**", operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=",
+    operator.eq: "==", operator.ne: "!=", np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=",
+    np.equal: "==", np.not_equal: "!=",
+}  # fmt: skip
+
+
+class Arithmetic:
+    """Lines of code.
+
+    Parameters
+    ----------
+    captured : Captured
+    names : dict of Value to str
+        The variables that are there already; those that are made are added.
+    bind : callable
+        Gives a name to a constant.
+
+    Attributes
+    ----------
+    program : Program
+        What is left: numbers are among its inputs, and it computes arrays only.
+    """
+
+    def __init__(self, captured: Captured, names: dict[Value, str], bind: Callable[[Any], str]) -> None:
+        self._captured, self._names, self._bind = captured, names, bind
+        self._unchecked = list(captured.checks)
+        program = captured.program
+        arrays = [step for step in program.steps if not step.weak]
+        read = dict.fromkeys(operand for step in arrays for operand in _operands([step.args, step.kwargs]))
+        numbers = [value for value in read if value.weak and value not in program.inputs]
+        for i, value in enumerate(numbers):
+            value.name = value.name or f"number_{i + 1}"
+        self.program = Program(
+            [*(value for value in program.inputs if not value.weak or value in read), *numbers],
+            [value for value in program.state if not value.weak],
+            arrays,
+            [value for value in program.results if not value.weak],
+            {before: after for before, after in program.updates.items() if not before.weak},
+        )
+        wanted = [*self.program.inputs, *program.results, *program.updates.values()]
+        self._wanted = [value for value in wanted if value.weak]
+
+    def before(self, undo: Iterable[str]) -> list[str]:
+        """Return the lines that look at conditions that can be looked at by now; if one is not met, ``undo`` is run."""
+        lines: list[str] = []
+        for check in list(self._unchecked):
+            steps = self._steps(check.value)
+            if steps is None:
+                continue
+            self._unchecked.remove(check)
+            lines += map(self._line, steps)
+            found = self._names[check.value]
+            if isinstance(check.expected, bool):
+                lines.append(f"if {'' if not check.expected else 'not '}{found}:")
+            else:
+                expected = self._bind(check.expected)
+                lines.append(f"if type({found}) is not type({expected}) or {found} != {expected}:")
+            lines += [*(f"    {line}" for line in undo), "    return MISS"]
+        return lines
+
+    def numbers(self) -> list[str]:
+        """Return the lines that compute the numbers that arrays are computed with."""
+        lines: list[str] = []
+        for value in self._wanted:
+            lines += map(self._line, self._steps(value) or ())
+        return lines
+
+    def formulas(self) -> list[str]:
+        """Return how the numbers among the inputs are computed, to be read."""
+        known = {*self._captured.program.inputs, *self._captured.program.state}
+        numbers = [value for value in self.program.inputs if value.weak and value not in known]
+        return [f"{value.name} = {_formula(value)}" for value in numbers]
+
+    def _steps(self, value: Value) -> list[Value] | None:
+        """The steps that compute a value; ``None`` if it depends on what is not there yet."""
+        steps: dict[Value, None] = {}
+        stack = [value]
+        while stack:
+            top = stack.pop()
+            if top in self._names or top.array is not None or top in steps:
+                continue
+            if top.function is None:
+                return None
+            steps[top] = None
+            stack += _operands([top.args, top.kwargs])
+        in_order = dict.fromkeys([*self._captured.conditions.steps, *self._captured.program.steps])
+        return [step for step in in_order if step in steps]
+
+    def _line(self, step: Value) -> str:
+        self._names[step] = name = f"n{len(self._names)}"
+        if step.function in _SIGNS and not any(operand.shape for operand in _operands([step.args])):
+            return f"{name} = {f' {_SIGNS[step.function]} '.join(map(self._text, step.args))}"
+        operands = [*map(self._text, step.args), *(f"{key}={self._text(arg)}" for key, arg in step.kwargs.items())]
+        return f"{name} = {self._bind(step.function)}({', '.join(operands)})"
+
+    def _text(self, arg: Any) -> str:
+        if isinstance(arg, Value):
+            return self._names[arg] if arg in self._names else self._bind(arg.array)
+        if isinstance(arg, tuple | list) and not hasattr(arg, "_fields"):
+            inside = "".join(f"{self._text(item)}, " for item in arg)
+            return f"({inside})" if isinstance(arg, tuple) else f"[{inside}]"
+        return repr(arg) if isinstance(arg, bool | int | None) else self._bind(arg)
+
+
+def _formula(value: Any, inside: bool = False) -> str:
+    if not isinstance(value, Value):
+        return repr(value)
+    if value.function not in _SIGNS:
+        return value.name or "..."
+    text = f" {_SIGNS[value.function]} ".join(_formula(arg, True) for arg in value.args)
+    return f"({text})" if inside else text
+
+
+def _operands(args: list[Any]) -> list[Value]:
+    """The Values in arguments."""
+    found, stack = [], list(args)
+    while stack:
+        arg = stack.pop()
+        if isinstance(arg, Value):
+            found.append(arg)
+        elif isinstance(arg, tuple | list):
+            stack += reversed(arg)
+        elif isinstance(arg, dict):
+            stack += arg.values()
+    return found

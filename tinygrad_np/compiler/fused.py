@@ -1,0 +1,136 @@
+"""Loops for numba: a group of elementwise steps as one loop over numbers, with nothing in between in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np.compiler.kinds import scalar_of
+from tinygrad_np.compiler.loops import Loop
+from tinygrad_np.compiler.program import Value
+from tinygrad_np.compiler.rewriting import operands, size
+from tinygrad_np.compiler.schedule import Item
+from tinygrad_np.compiler.source import Source
+
+__all__ = ["BLOCK", "can_fuse", "write"]
+
+BLOCK = 1 << 13  # bytes: sums go through a buffer of that size, which stays in the first-level cache
+_WORTH_A_CALL = 4  # steps: a call costs about as much as that many of NumPy's on small arrays
+
+_EXPRESSIONS: dict[Any, str] = {
+    np.add: "{0} + {1}", np.subtract: "{0} - {1}", np.multiply: "{0} * {1}", np.divide: "{0} / {1}",
+    np.negative: "-{0}", np.square: "{0} * {0}", np.absolute: "abs({0})", np.sqrt: "np.sqrt({0})",
+    np.exp: "exp_{dtype}({0})", np.tanh: "tanh_{dtype}({0})", np.log: "log_{dtype}({0})",
+    np.log1p: "log1p_{dtype}({0})", np.maximum: "maximum({0}, {1})", np.minimum: "minimum({0}, {1})",
+    np.greater: "{0} > {1}", np.greater_equal: "{0} >= {1}", np.less: "{0} < {1}", np.less_equal: "{0} <= {1}",
+    np.equal: "{0} == {1}", np.not_equal: "{0} != {1}", np.add.reduce: "{0}", np.ndarray.astype: "np.{dtype}({0})",
+}  # fmt: skip
+_COMPARISONS = (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal)
+
+
+def can_fuse(item: Item) -> bool:
+    """Whether all steps have an expression, on numbers of one floating dtype and truth values."""
+    floating = {value.dtype.name for step in item.steps for value in (step, *operands(step))} - {"bool"}
+    return (
+        floating in ({"float32"}, {"float64"})
+        and len(item.steps) >= _WORTH_A_CALL
+        and all(_has_expression(step) for step in item.steps)
+    )
+
+
+def _has_expression(step: Value) -> bool:
+    if step.function not in _EXPRESSIONS:
+        return False
+    if step.function is np.ndarray.astype:
+        return step.dtype.kind == "f"
+    kinds = {arg.dtype.kind for arg in operands(step)}
+    return kinds == {"f"} and (step.dtype.kind == "f" or step.function in _COMPARISONS)
+
+
+def write(source: Source, loop: Loop) -> None:
+    """Add a function that numba compiles, and its call."""
+    memory, inside = source.memory, set(loop.item.steps)
+    names: dict[Value, str] = {}  # in the loop
+    arrays: dict[str, str] = {}  # parameter -> what is passed
+    parts: dict[str, str] = {}
+    numbers: dict[str, str] = {}
+    before, body, after = [], [], []
+
+    def array(value: Value) -> str:
+        name = source.name(value)
+        arrays[name] = (
+            source.once(f"{name}_flat", f"{name}.reshape(-1)", value) if _fixed(value) else f"{name}.reshape(-1)"
+        )
+        return f"{name}[i]"
+
+    def _fixed(value: Value) -> bool:
+        return value in memory.fixed or value.array is not None
+
+    def text(arg: Any, dtype: str) -> str:
+        number = scalar_of(arg)
+        if number is not None:
+            return f"np.{dtype}({float(number)!r})" if np.isfinite(number) else f"np.{dtype}(np.{float(number)!r})"
+        if arg in names:
+            return names[arg]
+        name = source.name(arg)
+        if size(arg) == loop.n:
+            names[arg] = f"s{len(names)}"
+            body.append(f"{names[arg]} = {array(arg)}")
+        else:
+            numbers[name] = f"{name}.item()" if dtype == "float64" else f"np.float32({name}.item())"
+            names[arg] = name
+        return names[arg]
+
+    for step in loop.item.steps:
+        dtype = next(arg.dtype.name for arg in (step, *operands(step)) if arg.dtype.kind == "f")
+        args = [text(arg, dtype) for arg in step.args if not isinstance(arg, np.dtype)]
+        expression = _EXPRESSIONS[step.function].format(*args, dtype=dtype)
+        if step in loop.parts:
+            name = source.name(step)
+            part, count = f"{name}_parts", loop.parts[step].nbytes // step.dtype.itemsize
+            place = f"array(arena, {loop.parts[step].offset}, ({count},), {step.dtype.name!r})"
+            parts[part] = source.once(part, place)
+            before.append(f"{name}_terms = np.empty({loop.length}, np.{dtype})")
+            body.append(f"{name}_terms[i] = {expression}")
+            after.append(f"{part}[block // {loop.length}] = total({name}_terms[: end - block])")
+            continue
+        names[step] = f"s{len(names)}"
+        body.append(f"{names[step]} = {expression}")
+        if step not in memory.scratch:
+            source.name(step)
+            body.append(f"{array(step)} = {names[step]}")
+    assert inside
+    _write(source, loop, arrays | parts | numbers, list(arrays), before, body, after)
+
+
+def _write(
+    source: Source, loop: Loop, given: dict[str, str], cut: list[str], before: list[str], body: list[str],
+    after: list[str],
+) -> None:  # fmt: skip
+    name = source.unused("loop")
+    parameters = [f"{parameter}_all" if parameter in cut else parameter for parameter in given]
+    source.loops += [
+        "@compiled",
+        f"def {name}(start, stop, {', '.join(parameters)}):",
+        *(f"    {line}" for line in before),
+    ]
+    first, last = ("block", "end") if after else ("start", "stop")
+    # pieces from 0 on: LLVM then knows that no index is negative, which would count from the end
+    pieces = [f"{array} = {array}_all[{first}:{last}]" for array in cut]
+    turns = [f"for i in range({last} - {first}):", *(f"    {line}" for line in body)]
+    if after:
+        source.loops += [f"    for block in range(start, stop, {loop.length}):"]
+        inner = [f"end = min(block + {loop.length}, stop)", *pieces, *turns, *after]
+        source.loops += [f"        {line}" for line in inner]
+    else:
+        source.loops += [f"    {line}" for line in (*pieces, *turns)]
+    source.loops += ["", ""]
+    passed = ", ".join(given.values())
+    if loop.threads > 1:
+        source.body.append(f"halves({name}, {loop.n}, {loop.length}, {passed})")
+    else:
+        source.body.append(f"{name}(0, {loop.n}, {passed})")
+    for step in loop.parts:
+        total = source.name(step)
+        source.body.append(f"{source.function(np.add.reduce)}({given[f'{total}_parts']}, None, None, {total})")

@@ -1,0 +1,31 @@
+"""Passes: pure functions from program to program, and the order in which they run."""
+
+from __future__ import annotations
+
+from tinygrad_np.compiler.passes.algebra import simplified
+from tinygrad_np.compiler.passes.canonical import in_canonical_form
+from tinygrad_np.compiler.passes.casts import with_casts_apart
+from tinygrad_np.compiler.passes.common import without_repetitions
+from tinygrad_np.compiler.passes.dead_code import without_dead_code
+from tinygrad_np.compiler.passes.factors import with_factors_gathered
+from tinygrad_np.compiler.passes.flat import with_flat_updates
+from tinygrad_np.compiler.passes.folding import with_constants_folded
+from tinygrad_np.compiler.passes.sums import with_sums_as_products
+from tinygrad_np.compiler.program import Program
+
+__all__ = ["PASSES", "optimized"]
+
+_CLEANING = [with_constants_folded, simplified, without_repetitions, without_dead_code]
+
+#: In order. Those that clean up run whenever others have left something to clean.
+PASSES = [
+    without_dead_code, in_canonical_form, *_CLEANING, *_CLEANING, with_factors_gathered, *_CLEANING,
+    with_sums_as_products, with_flat_updates, with_casts_apart, *_CLEANING,
+]  # fmt: skip
+
+
+def optimized(program: Program) -> Program:
+    """Run all passes."""
+    for each in PASSES:
+        program = each(program)
+    return program

@@ -1,0 +1,213 @@
+"""``build``: from a program to a plan, which is run again and again."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import threading
+from collections.abc import Sequence
+from copy import copy
+from pathlib import Path
+from sys import getrefcount
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_np.compiler import fused as fusion
+from tinygrad_np.compiler import loops, runtime
+from tinygrad_np.compiler.memory import placed
+from tinygrad_np.compiler.passes import optimized
+from tinygrad_np.compiler.program import Program
+from tinygrad_np.compiler.schedule import LARGE, Item, scheduled
+from tinygrad_np.compiler.sections import sections
+from tinygrad_np.compiler.source import Source
+
+__all__ = ["Plan", "build"]
+
+Array = np.ndarray[Any, Any]
+
+#: Backend -> from how many elements on steps are put into loops.
+_LARGE = {"numpy": LARGE, "numba": 1 << 11}
+
+
+class _Options(NamedTuple):
+    """How to compile."""
+
+    backend: str
+    threads: int
+    large: int
+    block: int
+
+
+_HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, halves, memory, scratch\n"
+
+
+class _Step:
+    """The code, with memory for results, and how often this is referred to when nobody else holds any."""
+
+    def __init__(self, bound: Any, nbytes: int) -> None:
+        memory = runtime.memory(nbytes)
+        self.run, lent = bound(memory)
+        self.owners = [*lent, memory, memory.base]
+        del lent, memory
+        self.free = [*map(getrefcount, self.owners)]
+
+
+class Plan:
+    """A program that owns its memory, as compiled NumPy.
+
+    ``results, new_state = plan(inputs, state)``. The results are the caller's. The new state is the plan's own list of
+    its own arrays, which the next run changes: copy what is to be kept. Given back as it is, it costs nothing;
+    other arrays are copied in.
+
+    Attributes
+    ----------
+    source : str
+        The code that runs, to be read.
+    memory : int
+        Bytes of the arena, which holds all that lies between inputs and results.
+    program : Program
+        After the passes.
+    """
+
+    def __init__(self, program: Program, source: Source, options: _Options) -> None:
+        memory = source.memory
+        self.program, self.memory = program, memory.arena
+        self.source = f"{source.imports()}\n{_HELPERS}\n{source.memories()}\n{source.code()}"
+        self._options, self._sizes = options, (memory.arena, memory.state, memory.results)
+        self._code = compile(f"{source.imports()}{_HELPERS}{source.code()}", "<tinygrad_np.compile>", "exec")
+        self._set_up(source.given)
+
+    def _set_up(self, namespace: dict[str, Any]) -> None:
+        self._given = namespace
+        self._all_state = runtime.memory(self._sizes[1])
+        if self._options.backend == "numba":
+            namespace = namespace | _numba_functions()
+        namespace = namespace | {"arena": runtime.memory(self._sizes[0]), "state": self._all_state}
+        exec(self._code, namespace)
+        self._state = namespace["STATE"]
+        self._lock = threading.Lock()
+        self._bound = namespace["bound"]
+        self._steps = [_Step(self._bound, self._sizes[2]) for _ in range(2 if self._sizes[2] else 1)]
+
+    def again(self) -> Plan:
+        """Return the same plan with memory of its own."""
+        plan = copy(self)
+        plan._set_up(self._given)
+        return plan
+
+    @property
+    def state(self) -> list[Array]:
+        """The arrays that it updates."""
+        return self._state  # type: ignore[no-any-return]
+
+    def __call__(self, inputs: Sequence[Array], state: list[Array]) -> tuple[list[Array], list[Array]]:
+        """Run once."""
+        with self._lock:
+            if state is not self._state:
+                self.load(state)
+            for step in self._steps:
+                if [*map(getrefcount, step.owners)] == step.free:  # nobody holds what it returned
+                    return step.run(*inputs), self._state
+            self._steps = [*self._steps[1:], _Step(self._bound, self._sizes[2])]
+            return self._steps[-1].run(*inputs), self._state
+
+    def load(self, state: Sequence[Array]) -> list[Array]:
+        """Take over a state; return the arrays that hold it."""
+        given = [
+            a.copy() if a is not own and np.may_share_memory(a, self._all_state) else a
+            for a, own in zip(state, self._state, strict=True)
+        ]
+        for a, own in zip(given, self._state, strict=True):
+            if a is not own:
+                np.copyto(own, a)
+        return self._state  # type: ignore[no-any-return]
+
+    def save_source(self, path: str | Path) -> None:
+        """Write a Python file that does the same and needs NumPy only: ``results = step(*inputs)``, and ``STATE``.
+
+        Raises
+        ------
+        ValueError
+            If the program calls functions that such a file has no access to.
+        """
+        source = _written(self.program, self._options._replace(backend="numpy", large=LARGE), full=True)
+        if source.given:
+            raise ValueError(
+                f"this program cannot be a file of its own: NumPy alone does not provide {', '.join(source.given)}"
+            )
+        helpers = inspect.getsource(runtime).split("__all__", 1)[1].split("\n", 1)[1]
+        imports = "import base64\nimport os\nimport threading\nfrom collections.abc import Callable\n"
+        imports += "from contextvars import copy_context\n"
+        imports += f"from queue import SimpleQueue\nfrom typing import Any\n\n{source.imports()}"
+        code = f"{source.memories()}\n{source.code()}\n\nstep, _ = bound(memory({source.memory.results}))\n"
+        Path(path).write_text(f"{imports}{helpers}\n\n{code}")
+
+
+def build(
+    program: Program, backend: str = "numpy", *, threads: int = 2, large: int | None = None, block: int = loops.BLOCK
+) -> Plan:
+    """Optimize a program and compile it.
+
+    Parameters
+    ----------
+    program : Program
+    backend : "numpy" or "numba"
+        With numba, what would be gone through block by block is one compiled loop.
+    threads : 1 or 2
+        How many go through a large loop.
+    large : int
+        From how many elements on arrays are gone through block by block.
+    block : int
+        Bytes of a block.
+
+    Raises
+    ------
+    ValueError
+        If there is no such backend.
+    """
+    if backend not in _LARGE:
+        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, _LARGE))}")
+    options = _Options(backend, threads, _LARGE[backend] if large is None else large, block)
+    program = optimized(program)
+    return Plan(program, _written(program, options), options)
+
+
+def _written(program: Program, options: _Options, full: bool = False) -> Source:
+    items = scheduled(program, options.large)
+    numba = options.backend == "numba"
+    if numba:
+        items = [part for item in items for part in _fused_or_apart(item)]
+    memory = placed(program, items)
+    planned = {}
+    for i, item in enumerate(items):
+        if item.space is not None:
+            fused = numba and fusion.can_fuse(item)
+            block = min(options.block, fusion.BLOCK) if fused else options.block
+            planned[item] = loops.planned(item, i, memory, options.threads, block, fused)
+    memory.pack()
+    source = Source(program, memory, full)
+    begins = sections(program, items)
+    for i, item in enumerate(items):
+        if i in begins:
+            source.body.append(f"# {begins[i]}")
+        if item in planned:
+            (fusion.write if numba and fusion.can_fuse(item) else loops.write)(source, planned[item])
+        else:
+            source.add_step(item.steps[0])
+    source.finish()
+    return source
+
+
+def _fused_or_apart(item: Item) -> list[Item]:
+    """What numba cannot do, and is small, are single calls."""
+    if item.space is None or fusion.can_fuse(item) or math.prod(item.space) >= LARGE:
+        return [item]
+    return [Item([step]) for step in item.steps]
+
+
+def _numba_functions() -> dict[str, Any]:
+    from tinygrad_np.compiler import vectorizable
+
+    names = {name: getattr(vectorizable, name) for name in ("compiled", "maximum", "minimum", "total")}
+    return names | vectorizable.functions("float32") | vectorizable.functions("float64")
