@@ -90,7 +90,7 @@ def _to_other_factors(a: Any, r: Any) -> Any:
     size, tau = np.abs(np.diagonal(r, axis1=-2, axis2=-1)), np.linalg.qr(a, "raw")[1].real
     first, rest = size * np.abs(1 - tau), size * np.sqrt(np.abs(tau * (2 - tau)))
     if k == a.shape[-2] and a.dtype.kind != "c":  # a single number is not reflected
-        rest[..., -1] = np.inf
+        rest[..., -1:] = np.inf
     longest, least = np.max(s, -1, initial=0), np.min(s, -1, initial=np.inf)
     turn = np.min(nearest(first, rest), -1, initial=np.inf) / (1 + 2 * longest / least)
     return as_matrix(np.fmin(turn, least) / moved(a))

@@ -135,7 +135,7 @@ def _unique(ar: Any, *, part: int, axis: int | None, equal_nan: bool) -> Any:
 
 def _leading(ar: Any, axis: int | None) -> Any:
     """What the order of slices depends on first: the first element of each."""
-    return np.ravel(ar) if axis is None else np.moveaxis(ar, axis, 0).reshape((ar.shape[axis], -1))[:, 0]
+    return np.ravel(ar) if axis is None or not ar.size else np.moveaxis(ar, axis, 0).reshape((ar.shape[axis], -1))[:, 0]
 
 
 @composite(np.unique)
