@@ -127,6 +127,18 @@ def test_too_few_numbers_for_a_variance(function: Any) -> None:
         assert (np.isfinite(found) == [not w for w in where]).all()
 
 
+@pytest.mark.parametrize("shapes", [((3,), (2, 3, 4)), ((5, 2, 3), (3,)), ((3,), (5, 2, 3, 4))])
+def test_a_vector_and_a_stack_of_matrices(shapes: Sequence[tuple[int, ...]]) -> None:
+    """The product is linear in each of them, so it is its own derivative."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=shape) for shape in shapes)
+    weights = rng.normal(size=(x @ y).shape)
+    dx, dy = gradients(lambda x, y: (x @ y) * weights, x, y)
+    u, v = (rng.normal(size=shape) for shape in shapes)
+    np.testing.assert_allclose(np.sum(dx * u), np.sum((u @ y) * weights))
+    np.testing.assert_allclose(np.sum(dy * v), np.sum((x @ v) * weights))
+
+
 # --- decompositions -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("left", "right"), [(1, 0), (0, 1), (1, 1), (-1, 1), (1, -1)])
 def test_coinciding_singular_values_and_either_kind_of_vectors_are_an_error(left: int, right: int) -> None:
