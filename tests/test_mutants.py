@@ -115,6 +115,30 @@ def test_many_equal_elements_are_sorted_in_their_order() -> None:
     np.testing.assert_array_equal(found, weights.reshape(3, 100).T.ravel())
 
 
+@pytest.mark.filterwarnings("ignore:Degrees of freedom", "ignore:invalid value", "ignore:divide by zero")
+@pytest.mark.parametrize("function", [np.nanvar, np.nanstd])
+def test_too_few_numbers_for_a_variance(function: Any) -> None:
+    """Where nothing depends on it there is no gradient; where something does, it is not a number."""
+    rows = [[1.0, np.nan, np.nan], [1.0, 3.0, np.nan]]
+    (found,) = gradients(lambda x: function(x, axis=1, ddof=1)[1], rows)
+    np.testing.assert_allclose(found, [[0, 0, 0], np.array([-1, 1, 0]) * found[1, 1]])
+    for where, ddof in (([True, False, False], 1), ([True, True, False], 2), ([True, True, False], 3)):
+        (found,) = gradients(lambda x, w=where, ddof=ddof: np.var(x, where=w, ddof=ddof), [1.0, 3.0, 5.0])
+        assert (np.isfinite(found) == [not w for w in where]).all()
+
+
+@pytest.mark.parametrize("shapes", [((3,), (2, 3, 4)), ((5, 2, 3), (3,)), ((3,), (5, 2, 3, 4))])
+def test_a_vector_and_a_stack_of_matrices(shapes: Sequence[tuple[int, ...]]) -> None:
+    """The product is linear in each of them, so it is its own derivative."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=shape) for shape in shapes)
+    weights = rng.normal(size=(x @ y).shape)
+    dx, dy = gradients(lambda x, y: (x @ y) * weights, x, y)
+    u, v = (rng.normal(size=shape) for shape in shapes)
+    np.testing.assert_allclose(np.sum(dx * u), np.sum((u @ y) * weights))
+    np.testing.assert_allclose(np.sum(dy * v), np.sum((x @ v) * weights))
+
+
 # --- decompositions -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("left", "right"), [(1, 0), (0, 1), (1, 1), (-1, 1), (1, -1)])
 def test_coinciding_singular_values_and_either_kind_of_vectors_are_an_error(left: int, right: int) -> None:
