@@ -135,3 +135,22 @@ def test_a_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match=r"tinygrad_np\[bench\]"):
         pytorch(np.sin)
+
+
+def test_a_wrong_gradient_of_pytorch_that_no_simple_mistake_explains():
+    """The diagnosis tries what it can with Tensors; a function that takes none is no reason to crash."""
+    torch = pytest.importorskip("torch")
+
+    class Softmax(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            out = torch.softmax(x, -1)
+            ctx.save_for_backward(out)
+            return out
+
+        @staticmethod
+        def backward(ctx, g):
+            return ctx.saved_tensors[0] * g
+
+    with pytest.raises(GradientError, match="wrong at"):
+        check_gradients(pytorch(Softmax.apply), np.array([[0.1, -0.4, 0.6], [0.3, 0.2, -1.0]]))
