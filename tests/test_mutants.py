@@ -169,6 +169,14 @@ def test_least_squares_leave_out_what_lapack_leaves_out(rows: int, value: float,
     np.testing.assert_allclose(found, expected, 1e-12)
 
 
+@pytest.mark.parametrize("n", range(5))
+def test_repeated_differences(n: int) -> None:
+    """They are linear: the gradient is the transposed matrix, times the weights."""
+    weights = np.arange(1.0, 8 - n)
+    (found,) = gradients(lambda x: np.diff(x, n) * weights, np.ones(7))
+    np.testing.assert_allclose(found, np.diff(np.eye(7), n, axis=0).T @ weights)
+
+
 # --- decompositions -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("left", "right"), [(1, 0), (0, 1), (1, 1), (-1, 1), (1, -1)])
 def test_coinciding_singular_values_and_either_kind_of_vectors_are_an_error(left: int, right: int) -> None:
