@@ -139,6 +139,44 @@ def test_a_vector_and_a_stack_of_matrices(shapes: Sequence[tuple[int, ...]]) -> 
     np.testing.assert_allclose(np.sum(dy * v), np.sum((x @ v) * weights))
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_the_third_derivative_of_a_determinant(n: int) -> None:
+    """Of a matrix that is not symmetric. Central differences are exact: the second one is quadratic at most."""
+    rng = np.random.default_rng(n)
+    a, g, h, k = rng.normal(size=(4, n, n))
+    first = grad(np.linalg.det)
+    second = grad(lambda a: np.sum(first(a) * h))
+    third = grad(lambda a: np.sum(second(a) * g))
+    step = 2.0**-7
+    expected = (np.sum(second(a + step * k) * g) - np.sum(second(a - step * k) * g)).item() / (2 * step)
+    assert np.sum(third(a).numpy() * k) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("rows", "value", "rcond", "kept"),
+    [(1000, 1e-14, None, False), (2, 1e-14, None, True), (2, 0.05, 0.1, False), (2, 0.05, 0.01, True),
+     (2, 0.0, -1, False), (2, 1e-14, -1, True), (2, 1e-18, 0, False),
+     (2, 0.5, 1.5, True)],
+)  # fmt: skip
+def test_least_squares_leave_out_what_lapack_leaves_out(rows: int, value: float, rcond: Any, kept: bool) -> None:
+    """The derivative by the right side is the transposed pseudo-inverse, of a matrix with the values 1 and another."""
+    a, b, weights = np.zeros((rows, 2)), np.ones(rows), np.array([2.0, 3.0])
+    a[0, 0], a[1, 1] = 1, value
+    assert np.linalg.lstsq(a, b, rcond)[2] == 1 + kept
+    (found,) = gradients(lambda b: np.linalg.lstsq(a, b, rcond)[0] * weights, b)
+    expected = np.zeros(rows)
+    expected[:2] = 2, 3 / value if kept else 0
+    np.testing.assert_allclose(found, expected, 1e-12)
+
+
+@pytest.mark.parametrize("n", range(5))
+def test_repeated_differences(n: int) -> None:
+    """They are linear: the gradient is the transposed matrix, times the weights."""
+    weights = np.arange(1.0, 8 - n)
+    (found,) = gradients(lambda x: np.diff(x, n) * weights, np.ones(7))
+    np.testing.assert_allclose(found, np.diff(np.eye(7), n, axis=0).T @ weights)
+
+
 # --- decompositions -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("left", "right"), [(1, 0), (0, 1), (1, 1), (-1, 1), (1, -1)])
 def test_coinciding_singular_values_and_either_kind_of_vectors_are_an_error(left: int, right: int) -> None:

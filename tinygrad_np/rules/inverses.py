@@ -93,9 +93,10 @@ def _lstsq_vjp_b(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> Any:
 
 def _pinv_for(a: Any, rcond: Any) -> Any:
     """The pseudo-inverse that LAPACK's ``gelsd`` applies: NumPy computes it in double precision."""
+    eps = float(np.finfo(np.float64).eps)
     if rcond is None:
-        rcond = float(np.finfo(np.float64).eps) * max(a.shape)
-    return np.linalg.pinv(a, rcond if rcond >= 0 else float(np.finfo(np.float64).eps))
+        rcond = eps * max(a.shape)
+    return np.linalg.pinv(a, rcond if 0 < rcond < 1 else eps)
 
 
 @primitive(np.linalg.lstsq, a=_lstsq_vjp_a, b=_lstsq_vjp_b, kink=lambda a, rcond: to_other_rank(a, rcond))
