@@ -428,3 +428,16 @@ def test_methods_are_functions() -> None:
     assert t.tolist() == [[7, 7], [7, 7]]
     with pytest.raises(RuntimeError, match="sorting in place would turn a leaf"):
         x.sort()
+
+
+def test_running_extrema_of_nan() -> None:
+    """Once there is a NaN, all NaN so far share it; what is no NaN gets nothing."""
+    at = [1.0, np.nan, 2.0, np.nan]
+    for extremum in (np.maximum, np.minimum):
+        for last, expected in enumerate(([1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0.5, 0, 0.5])):
+            x = Tensor(at, requires_grad=True)
+            extremum.accumulate(x)[last].backward()
+            assert x.grad.tolist() == expected
+    x = Tensor(at, requires_grad=True)
+    np.fmax.accumulate(x)[3].backward()
+    assert x.grad.tolist() == [0, 0, 1, 0]

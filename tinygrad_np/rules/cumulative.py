@@ -69,7 +69,7 @@ def _slopes(ufunc: np.ufunc, a: Any, out: Any, axis: int) -> list[Any]:
     x, y, result = cut(out, None, -1, axis), cut(a, 1, None, axis), cut(out, 1, None, axis)
     if ufunc in _EXTREMA:  # equal shares to all elements so far that attain it, where step by step halves would do
         attains = ((a == out) | ((a != a) & (out != out))).astype(out.dtype)
-        stays = ((x == result) | ((x != x) & (result != result))).astype(out.dtype)
+        stays = (x == result) | ((x != x) & (result != result))
         share = cut(attains / recurrence(stays, attains, axis=axis), 1, None, axis)
         return [1 - share, share]
     arrays, one = (x, y, result), np.ones_like(result)

@@ -88,9 +88,9 @@ def precise(check: Check, low: Sequence[Array], exact: Sequence[Array], at: Sequ
             continue
         off = np.where(np.isfinite(g), np.abs(g - e), np.inf)
         size = float(np.max(np.abs(e)))
-        allowed = 64 * (float(np.max(np.abs(n - e))) + eps * size + float(np.finfo(x.dtype).smallest_normal))
-        if size * float(np.max(np.abs(x))) <= 1e-13 * unit:  # a zero, of which rounding leaves something
-            allowed += 64 * eps * unit / float(np.max(np.abs(x)) or 1)
+        # What is rounded on the way is of the size of the results: where these saturate, little is left but rounding.
+        rounding = eps * (size + unit / float(np.max(np.abs(x)) or 1))
+        allowed = 64 * (float(np.max(np.abs(n - e))) + rounding + float(np.finfo(x.dtype).smallest_normal))
         if np.max(off) > allowed:
             place = np.unravel_index(np.argmax(off), off.shape)
             where = f" at {[int(k) for k in place]}" if place else ""
