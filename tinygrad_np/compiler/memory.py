@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ __all__ = ["ALIGNMENT", "Block", "Memory", "Place", "placed"]
 
 _LENT = 1 << 14  # bytes: smaller results are copied, larger ones are lent
 _FEW = 16  # columns
+_MANY = 1000  # blocks: to pack more of them closely takes too long
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
@@ -162,13 +163,16 @@ class Memory:
         for value in [*self.program.results, *self.program.updates.values()]:
             for root in self.roots(value):
                 self._reads[root].append((self._end, 0))
+        for reads in self._reads.values():
+            reads.sort()
         for step, (i, _) in self.at.items():
             inside = all(at[0] == i for at in self._reads[step])
             if self.items[i].space is not None and is_elementwise(step) and inside:
                 self.scratch.add(step)
 
-    def _last(self, values: Iterable[Value]) -> int:
-        return max((at[0] for value in values for at in self._reads[value]), default=-1)
+    def _until(self, value: Value) -> tuple[int, int]:
+        """When a value is read for the last time, or made."""
+        return max(self._reads[value][-1:] + [self.at.get(value, (-1, 0))])
 
     # --- where it lies ----------------------------------------------------------------------------------------------
     def _new(self, n: int, kind: str, first: int, last: int) -> Block:
@@ -178,7 +182,7 @@ class Memory:
     def _put(self, value: Value, block: Block, offset: int) -> None:
         self.place[value] = Place(block, offset)
         block.members.append(value)
-        block.last = max(block.last, self._last([value]), self.at.get(value, (-1,))[0])
+        block.last = max(block.last, self._until(value)[0])
 
     def _place_states(self) -> None:
         states = set(self.program.state)
@@ -280,11 +284,13 @@ class Memory:
     def _may_overwrite(self, step: Value, place: Place) -> bool:
         """Whether nothing that lies there is read after a step, nor by it at other places than where it writes."""
         here, end = self.at[step], place.offset + nbytes(step)
-        for member in place.block.members:
+        members = place.block.members
+        members[:] = [member for member in members if self._until(member) >= here]  # the others are gone for good
+        for member in members:
             start = self.place[member].offset
             if start >= end or start + nbytes(member) <= place.offset:
                 continue
-            if any(at > here for at in self._reads[member]) or self.at.get(member, (-1,)) > here:
+            if self._until(member) > here:
                 return False
             aligned = start == place.offset and nbytes(member) == nbytes(step) and is_elementwise(step)
             if here in self._reads[member] and not aligned:
@@ -315,24 +321,12 @@ class Memory:
         return self._new(n, "arena", i, i)
 
     def pack(self) -> None:
-        """Give each block its offset: the largest first, each as low as it fits between those in use at its time."""
+        """Give each block its offset."""
         self.state = self._in_a_row("state")
         self.results = self._in_a_row("results")
-        packed: list[Block] = []
-        for block in sorted((b for b in self.blocks if b.kind == "arena"), key=lambda b: (-b.nbytes, b.first)):
-            busy = sorted(
-                (other.offset, other.offset + other.nbytes)
-                for other in packed
-                if other.first <= block.last and block.first <= other.last
-            )
-            offset = 0
-            for start, stop in busy:
-                if offset + block.nbytes <= start:
-                    break
-                offset = max(offset, _aligned(stop))
-            block.offset = offset
-            packed.append(block)
-        self.arena = max((b.offset + b.nbytes for b in packed), default=0)
+        blocks = [block for block in self.blocks if block.kind == "arena"]
+        (_pack_closely if len(blocks) <= _MANY else _pack_quickly)(blocks)
+        self.arena = max((block.offset + block.nbytes for block in blocks), default=0)
 
     def _in_a_row(self, kind: str) -> int:
         end = 0
@@ -340,6 +334,41 @@ class Memory:
             if block.kind == kind:
                 block.offset, end = end, _aligned(end + block.nbytes)
         return end
+
+
+def _pack_closely(blocks: list[Block]) -> None:
+    """The largest block first, each as low as it fits between those in use at its time."""
+    packed: list[Block] = []
+    for block in sorted(blocks, key=lambda b: (-b.nbytes, b.first)):
+        busy = sorted(
+            (other.offset, other.offset + other.nbytes)
+            for other in packed
+            if other.first <= block.last and block.first <= other.last
+        )
+        offset = 0
+        for start, stop in busy:
+            if offset + block.nbytes <= start:
+                break
+            offset = max(offset, _aligned(stop))
+        block.offset = offset
+        packed.append(block)
+
+
+def _pack_quickly(blocks: list[Block]) -> None:
+    """In the order of time, each where one of the same size was, or else at the end."""
+    free: dict[int, list[int]] = defaultdict(list)
+    used: list[tuple[int, int, int]] = []  # a heap of (last, offset, size)
+    end = 0
+    for block in sorted(blocks, key=lambda b: b.first):
+        while used and used[0][0] < block.first:
+            _, offset, n = heapq.heappop(used)
+            free[n].append(offset)
+        n = _aligned(block.nbytes)
+        if free[n]:
+            block.offset = free[n].pop()
+        else:
+            block.offset, end = end, end + n
+        heapq.heappush(used, (block.last, block.offset, n))
 
 
 def is_computed_into(step: Value) -> bool:
