@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.hand_tuned import Classifier, Tiny, gradient_of_chain
-from tinygrad_np import Tensor, compile, nn, optim, value_and_grad
+from tinygrad_np import Tensor, nn, optim, value_and_grad
+from tinygrad_np import compile as tinygrad_compile
 from tinygrad_np import functional as F
 
 __all__ = ["WORKLOADS", "measured"]
@@ -70,7 +71,7 @@ def w8(backend: str) -> Steps:
     def loss(x: Any, w: Any, b: Any) -> Any:
         return np.mean(np.tanh(x * w + b) ** 2 * F.sigmoid(x))
 
-    step = compile(lambda x, w, b: value_and_grad(loss, (0, 1, 2))(x, w, b), backend=backend)
+    step = tinygrad_compile(lambda x, w, b: value_and_grad(loss, (0, 1, 2))(x, w, b), backend=backend)
     return lambda: step(*arrays)[0], lambda: gradient(*arrays)[0]
 
 
@@ -82,7 +83,7 @@ def _training(loss: Callable[[Any], Any], optimizer: Any, backend: str) -> Calla
         optimizer.step()
         return value
 
-    return compile(step, backend=backend)  # type: ignore[no-any-return]
+    return tinygrad_compile(step, backend=backend)  # type: ignore[no-any-return]
 
 
 def _array(p: Tensor) -> Any:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import Builder, chain, classifier, programs, tiny
 
-from tinygrad_np.compiler import loops, memory
+from tinygrad_np.compiler import loops, packing
 from tinygrad_np.compiler.interpret import interpret
 from tinygrad_np.compiler.plan import build
 
@@ -27,7 +27,7 @@ def assert_equal(expected: list[Any], found: list[Any]) -> None:
 def test_a_plan_computes_what_its_program_does(built: Builder, large: int, block: int, threads: int) -> None:
     inputs, state = built.given()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory, "_MANY", large)  # few blocks are packed closely, many quickly
+        patch.setattr(packing, "_MANY", large)  # few blocks are packed closely, many quickly
         patch.setattr(loops, "_WORTH_A_THREAD", 8)
         plan = build(built.program, large=large, block=block, threads=threads)
     ours = [s.copy() for s in state]
