@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import runpy
 import warnings
 from typing import Any
@@ -15,6 +16,7 @@ from programs import Builder, chain, classifier, programs, tiny
 from tinygrad_np.compiler import loops, packing
 from tinygrad_np.compiler.interpret import interpret
 from tinygrad_np.compiler.plan import build
+from tinygrad_np.compiler.program import written
 
 
 def assert_equal(expected: list[Any], found: list[Any]) -> None:
@@ -46,6 +48,24 @@ def test_a_plan_computes_what_its_program_does(built: Builder, large: int, block
         kept.append((expected, found))
     for expected, found in kept:  # results are the caller's: later runs have not changed them
         assert_equal(expected, found)
+
+
+def test_what_is_written_is_a_copy(tmp_path: Any) -> None:
+    built = Builder()
+    x, mask = built.input(np.arange(6.0), "x"), built.input(np.arange(6) % 2 == 0, "mask")
+    y = built(np.negative, x)
+    once = built(written, operator.setitem, y, (slice(1, 3),), 7.0)
+    shown = built(operator.getitem, built(np.add, x, 0.5, out=built(np.copy, y), where=mask), slice(0, 3))
+    twice = built(written, np.add.at, once, [0, 0, 5], shown)
+    built.program.results = [y, once, twice]
+    expected = [-np.arange(6.0), np.array([0, 7, 7, -3, -4, -5.0])]
+    plan = build(built.program)
+    plan.save_source(tmp_path / "step.py")
+    inputs, _ = built.given()
+    reference = interpret(built.program, inputs, [])[0]
+    assert_equal(expected, reference[:2])
+    for found in (plan(inputs, [])[0], plan(inputs, [])[0], runpy.run_path(str(tmp_path / "step.py"))["step"](*inputs)):
+        assert_equal(reference, found)
 
 
 def test_both_threads_obey_errstate(monkeypatch: pytest.MonkeyPatch) -> None:
