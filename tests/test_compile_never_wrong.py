@@ -515,3 +515,43 @@ def test_an_optimizer_derived_from_ours_is_looked_at_in_full() -> None:
         eager()
         step()
         np.testing.assert_allclose(v._data, w._data, 1e-12)
+
+
+def test_arguments_that_are_one_another() -> None:
+    def f(a: Any, b: Any) -> Any:
+        a += 1
+        return a * b
+
+    def g(a: Any, b: Any) -> Any:
+        with no_grad():
+            a.data = a + 1
+            return a * b
+
+    compiled, on_tensors = compile(f), compile(g)
+    for _ in range(4):
+        x = X.copy()
+        np.testing.assert_array_equal(compiled(x, 2 * X), (X + 1) * 2 * X)
+        np.testing.assert_array_equal(x, X + 1)
+        np.testing.assert_array_equal(compiled(x, x), (X + 2) ** 2)
+        t = Tensor(X)
+        np.testing.assert_array_equal(on_tensors(t, Tensor(2 * X))._data, (X + 1) * 2 * X)
+        np.testing.assert_array_equal(on_tensors(t, t)._data, (X + 2) ** 2)
+    long = np.arange(4.0)
+    with pytest.raises(CaptureError, match="'a', which shares memory with 'b'"):
+        compiled(long[:3], long[1:])
+    np.testing.assert_array_equal(long, np.arange(4.0))
+
+
+def test_an_error_in_a_replay_draws_nothing() -> None:
+    rng = np.random.default_rng(0)
+
+    @compile
+    def f(x: Any, i: Any) -> Any:
+        return F.dropout(x, 0.5, rng=rng)[i]
+
+    for _ in range(4):
+        f(X, np.array([0, 1]))
+    before = rng.bit_generator.state
+    with pytest.raises(IndexError):
+        f(X, np.array([0, 3]))
+    assert rng.bit_generator.state == before

@@ -50,6 +50,8 @@ class Arithmetic:
         arrays = [step for step in program.steps if not step.weak]
         read = dict.fromkeys(operand for step in arrays for operand in _operands([step.args, step.kwargs]))
         numbers = [value for value in read if value.weak and value not in program.inputs]
+        for i, value in enumerate(numbers):
+            value.name = value.name or f"number_{i + 1}"
         self.program = Program(
             [*(value for value in program.inputs if not value.weak or value in read), *numbers],
             [value for value in program.state if not value.weak],
@@ -85,6 +87,12 @@ class Arithmetic:
             lines += map(self._line, self._steps(value) or ())
         return lines
 
+    def formulas(self) -> list[str]:
+        """Return how the numbers among the inputs are computed, to be read."""
+        known = {*self._captured.program.inputs, *self._captured.program.state}
+        numbers = [value for value in self.program.inputs if value.weak and value not in known]
+        return [f"{value.name} = {_formula(value)}" for value in numbers]
+
     def _steps(self, value: Value) -> list[Value] | None:
         """The steps that compute a value; ``None`` if it depends on what is not there yet."""
         steps: dict[Value, None] = {}
@@ -114,6 +122,15 @@ class Arithmetic:
             inside = "".join(f"{self._text(item)}, " for item in arg)
             return f"({inside})" if isinstance(arg, tuple) else f"[{inside}]"
         return repr(arg) if isinstance(arg, bool | int | None) else self._bind(arg)
+
+
+def _formula(value: Any, inside: bool = False) -> str:
+    if not isinstance(value, Value):
+        return repr(value)
+    if value.function not in _SIGNS:
+        return value.name or "..."
+    text = f" {_SIGNS[value.function]} ".join(_formula(arg, True) for arg in value.args)
+    return f"({text})" if inside else text
 
 
 def _operands(args: list[Any]) -> list[Value]:

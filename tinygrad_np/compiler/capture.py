@@ -152,6 +152,15 @@ class _Harvest:
                 f"would grow from call to call; use .detach(), or compute it under no_grad()"
             )
         source.after = self._value_of(found)
+        if source.written:
+            for other in self.sources:
+                if other is not source and other.kind == "array" and np.may_share_memory(other.thing, source.thing):
+                    assert source.before is not None
+                    assert other.before is not None
+                    raise CaptureError(
+                        f"a compiled function writes into {source.before.name!r}, which shares memory with "
+                        f"{other.before.name!r}; give it arrays that do not overlap"
+                    )
 
     def _look_around(self, captured: Captured) -> None:
         """Find what the function changed that no source stands for."""

@@ -51,6 +51,11 @@ class Source:
         """Whether the call leaves another value than it found."""
         return self.after is not self.before or self.rebound
 
+    @property
+    def written(self) -> bool:
+        """Whether it is an array that the call writes into."""
+        return self.kind == "array" and self.after is not self.before and not self.rebound
+
 
 @dataclass(slots=True, eq=False)
 class Captured:

@@ -206,7 +206,8 @@ class Compiled:
     @property
     def source(self) -> str:
         """The code that computes it."""
-        return str(self._case().plan.source)
+        case = self._case()
+        return "".join(f"# {formula}\n" for formula in case.signature.formulas) + str(case.plan.source)
 
     @property
     def memory(self) -> int:

@@ -167,6 +167,10 @@ class Surroundings:
                 self._expect_changes(thing)
                 stack += reversed(found)
 
+    def is_memory(self, container: Any) -> bool:
+        """Whether a dict is what an optimizer remembers of a parameter: it alone looks there, and knows the keys."""
+        return (id(container), "step") in self.counts
+
     def _expect_changes(self, thing: Any) -> None:
         if _is_optimizer(thing):
             self.rates |= {(id(group), "lr") for group in thing.param_groups}

@@ -155,7 +155,7 @@ class Traced(NDArrayOperatorsMixin, Symbol):
 
     def flatten(self) -> Any:
         """Return a copy in one dimension."""
-        return self.copy().reshape(-1)
+        return np.copy(self).reshape(-1)
 
     def sort(self, axis: int = -1, **options: Any) -> None:
         """Sort in place."""

@@ -1,0 +1,150 @@
+"""The replay of a capture, as Python code: draw random numbers, run the program, put everything where it belongs."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_np.compiler.arithmetic import Arithmetic
+from tinygrad_np.compiler.captured import Captured, Source
+from tinygrad_np.compiler.program import Program
+
+if TYPE_CHECKING:
+    from tinygrad_np.compiler.signature import Signature
+
+__all__ = ["Replay", "apart", "indented"]
+
+
+class Replay:
+    """What a call does when its signature is the captured one.
+
+    Parameters
+    ----------
+    captured : Captured
+    signature : Signature
+        Has the names of what a call finds.
+
+    Attributes
+    ----------
+    program : Program
+        What the plan has to compute.
+    formulas : list of str
+        How the numbers among its inputs are computed.
+    """
+
+    def __init__(self, captured: Captured, signature: Signature) -> None:
+        self._captured, self._signature = captured, signature
+        self.program: Program
+        self.formulas: list[str]
+
+    def lines(self) -> list[str]:
+        """Return the code."""
+        captured = self._captured
+        names: dict[Any, str] = {source.before: name for source, name in reversed(self._signature.reads.items())}
+        names |= {draw.value: f"draw{i}" for i, draw in enumerate(captured.draws)}
+        arithmetic = Arithmetic(captured, names, self._signature.bind)
+        before, undo = self._generators()
+        lines = [*arithmetic.before(()), *before, *self._draws(), *arithmetic.before(undo), *arithmetic.numbers()]
+        inputs = f"[{', '.join(names[value] for value in arithmetic.program.inputs)}]"
+        run = f"results, new = plan({inputs}, state)"
+        lines += ["try:", indented(run), "except BaseException:", *map(indented, undo), "    raise"] if undo else [run]
+        place_of: dict[Any, str] = {value: f"new[{i}]" for i, value in enumerate(arithmetic.program.state)}
+        n_returned = sum(output.value is not None and not output.value.weak for output in captured.outputs)
+        grads = iter(range(n_returned, len(arithmetic.program.results)))
+        writes, always = [], []
+        for source in captured.sources:
+            if source.kind == "grad":
+                if source.changes:
+                    new = f"asarray(results[{next(grads)}])" if source.after is not None else "None"
+                    new = f"handed_out({new}, [{self._signature.node(source)}])" if source.recorded else new
+                    always.append(f"{self._signature.node(source)}.grad = {new}")
+            elif source.changes and source.kind == "number":
+                always += [f"{self._signature.at(place)} = {names[source.after]}" for place in source.places]
+            elif source.changes:
+                writes += self._write(source, place_of[source.before])
+        targets = [write[7:].partition(",")[0] for write in writes if write.startswith("copyto(")]
+        if targets:
+            listed = f"[{', '.join(targets)}]"
+            writes[:0] = [f"results, new = apart(results, {listed}), apart(new, {listed})"]
+        else:
+            writes.append("LAST = new")  # the arrays are found again, if nobody replaces them
+        lines += ["if new is not state:", *map(indented, writes)]
+        self.program, self.formulas = arithmetic.program, arithmetic.formulas()
+        return [*lines, *always, f"return {self._result(names)}"]
+
+    def _places(self) -> list[str]:
+        """The expressions for the generator of each draw."""
+        places = {id(leaf.thing): leaf.place for leaf in self._captured.surroundings.leaves}
+        return [self._signature.at(places[id(draw.generator)]) for draw in self._captured.draws]
+
+    def _generators(self) -> tuple[list[str], list[str]]:
+        """Lines that remember the states of generators, and lines that set them back: as if nothing had been drawn."""
+        used = sorted(set(self._places()))
+        undo = [f"{generator}.bit_generator.state = before[{i}]" for i, generator in enumerate(used)]
+        return [f"before = [{', '.join(f'{g}.bit_generator.state' for g in used)}]"] if used else [], undo
+
+    def _draws(self) -> list[str]:
+        bind, lines = self._signature.bind, []
+        for i, (draw, place) in enumerate(zip(self._captured.draws, self._places(), strict=True)):
+            args = ", ".join([*map(bind, draw.args), *(f"{key}={bind(arg)}" for key, arg in draw.kwargs.items())])
+            drawn = f"{place}.{draw.method}({args})"
+            lines.append(f"draw{i} = {drawn if draw.value.weak else f'asarray({drawn})'}")
+        return lines
+
+    def _write(self, source: Source, new: str) -> list[str]:
+        if source.kind == "tensor" and not source.rebound:
+            return [f"{self._signature.tensors[id(source.thing)]}._data = {new}"]
+        if source.kind == "tensor":
+            return [f"{self._signature.at(source.places[0])} = wrap({new})"]
+        if source.kind == "scalar":
+            return [f"{self._signature.at(source.places[0])} = {new}[()]"]
+        if source.rebound or all(self._captured.surroundings.is_memory(place.container) for place in source.places):
+            return [f"{self._signature.at(place)} = {new}" for place in source.places]
+        return [f"copyto({self._signature.reads[source]}, {new})"]
+
+    def _result(self, names: dict[Any, str]) -> str:
+        made, n = [], 0
+        for output in self._captured.outputs:
+            if output.value is None:
+                of_object = output.kind == "object"
+                made.append(self._signature.bind(output.thing) if of_object else self._known(output.thing))
+                continue
+            if output.value.weak:
+                made.append(names[output.value])
+                continue
+            found = f"asarray(results[{n}]){'.copy()' if _is_seen(output.value) else ''}"
+            n += 1
+            match output.kind:
+                case "tensor":
+                    made.append(f"wrap({found})")
+                case "recorded":
+                    made.append(f"handed_out({found}, [{', '.join(map(self._signature.node, output.thing))}])")
+                case "array":
+                    made.append(found)
+                case _:
+                    made.append(f"{found}[()]")
+        rebuild = self._captured.rebuild
+        return made[0] if rebuild is None else f"{self._signature.bind(rebuild, 'rebuild')}([{', '.join(made)}])"
+
+    def _known(self, source: Source) -> str:
+        """The expression for a Tensor or an array that was there before."""
+        return self._signature.tensors[id(source.thing)] if source.kind == "tensor" else self._signature.reads[source]
+
+
+def apart(arrays: list[Any], targets: list[Any]) -> list[Any]:
+    """Return arrays that do not change when ``targets`` are written to."""
+    return [a.copy() if any(np.may_share_memory(a, target) for target in targets) else a for a in arrays]
+
+
+def indented(line: str) -> str:
+    """A line of code, further in."""
+    return f"    {line}"
+
+
+def _is_seen(value: Any) -> bool:
+    """Whether an array is one that was there before, or a view of it: what is returned would change with it."""
+    while value.function in (operator.getitem, np.reshape, np.transpose, np.broadcast_to):
+        value = value.args[0]
+    return value.function is None
