@@ -88,17 +88,18 @@ class Signature:
         self.call: Callable[[Any, Any, Any], Any] = self._scope["call"]
         del self._captured  # and with it the arrays of the first call
 
-    def refresh(self) -> None:
-        """Take over numbers and strings that are equal to those that were there, but other objects."""
+    def refresh(self) -> bool:
+        """Take over numbers and strings that are other objects, but equal; tell whether there were any."""
         try:
             found = list(self._scope["surroundings"]())
         except (LookupError, AttributeError, ValueError):
-            return
-        things = self._scope["THINGS"]
+            return False
+        things, before = self._scope["THINGS"], list(self._scope["THINGS"])
         if len(found) == len(things):
-            for i, (old, new) in enumerate(zip(things, found, strict=True)):
+            for i, (old, new) in enumerate(zip(before, found, strict=True)):
                 if old is not new and type(old) is type(new) and is_plain(old) and old == new:
                     things[i] = new
+        return not all(map(is_, things, before))
 
     # --- names ------------------------------------------------------------------------------------------------------
     def bind(self, thing: Any, stem: str = "o") -> str:
@@ -115,8 +116,8 @@ class Signature:
             return f"args[{positional.index(key)}]" if key in positional else f"kwargs[{key!r}]"
         container = self._arguments.get(id(place.container)) or self.bind(place.container)
         if place.attribute:
-            return f"{container}.{key}"
-        return f"{container}[{key!r}]" if isinstance(key, str | int) else f"{container}[{self.bind(key)}]"
+            return f"{container}.{key}" if key.isidentifier() else f"getattr({container}, {key!r})"
+        return f"{container}[{key!r}]" if type(key) in (str, int) else f"{container}[{self.bind(key)}]"
 
     def _is_ours(self, container: Any) -> bool:
         """Whether a container belongs to the arguments, so that every call brings its own."""
