@@ -555,3 +555,19 @@ def test_an_error_in_a_replay_draws_nothing() -> None:
     with pytest.raises(IndexError):
         f(X, np.array([0, 3]))
     assert rng.bit_generator.state == before
+
+
+def test_settings_that_are_set_to_what_they_were() -> None:
+    settings = {"names": "a b", "factor": 2.5, ("odd", 1): 1}
+
+    def f(x: Any) -> Any:
+        return x * len(settings["names"]) * settings["factor"] if np.sum(x) > 0 else x * settings["odd", 1]
+
+    g = compile(f)
+    for i in range(40):
+        settings["names"] = str(i)[:0] + "a b"
+        settings["factor"] = float("2.5")
+        np.testing.assert_array_equal(g(X), f(X))
+        if i % 3 == 0:
+            np.testing.assert_array_equal(g(-X), f(-X))
+    assert g.captures <= 5

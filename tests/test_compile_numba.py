@@ -63,3 +63,37 @@ def test_whole_steps(built: Builder, threads: int, monkeypatch: Any) -> None:
         found, ours = plan(inputs, ours)
         for a, b in zip([*expected, *state], [*found, *ours], strict=True):
             np.testing.assert_allclose(b, a, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_groups(seed: int) -> None:
+    rng, build_ = np.random.default_rng(seed), Builder()
+    dtype = np.dtype(["float64", "float32"][seed % 2])
+    x = rng.standard_normal(3000).astype(dtype)
+    x[:5] = [np.nan, np.inf, -np.inf, 0.0, -0.0]
+    values = [build_.input(x, "x"), build_.state(rng.standard_normal(3000).astype(dtype), "s")]
+    unary = [np.tanh, np.exp, np.negative, np.absolute, np.square, np.sqrt, np.log, np.log1p]
+    binary = [np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum]
+    comparisons = [np.greater, np.less_equal, np.equal, np.not_equal, np.less, np.greater_equal]
+    with np.errstate(all="ignore"):
+        for _ in range(14):
+            a, b = rng.choice(np.array(values, object), 2)
+            kind = rng.integers(4)
+            if kind == 0:
+                values.append(build_(unary[rng.integers(len(unary))], a))
+            elif kind == 1:
+                values.append(build_(binary[rng.integers(len(binary))], a, b))
+            elif kind == 2:
+                values.append(build_(binary[rng.integers(len(binary))], a, 0.5))
+            else:
+                mask = build_(comparisons[rng.integers(len(comparisons))], a, b)
+                values.append(build_(np.ndarray.astype, mask, dtype))
+        build_.program.results = [*values[-4:], build_(np.add.reduce, build_(np.tanh, values[-1]), axis=None)]
+        build_.program.updates = {values[1]: values[-3]}
+        plan = build(build_.program, "numba", large=100)
+        assert "@compiled" in plan.source
+        inputs, state = build_.given()
+        expected, new = interpret(build_.program, inputs, state)
+        found, ours = plan(inputs, state)
+    for a, b in zip([*expected, *new], [*found, *ours], strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e4 * np.finfo(dtype).eps, atol=1e4 * np.finfo(dtype).eps)

@@ -18,13 +18,12 @@ from tinygrad_np.compiler.recording import CaptureError
 
 #: Operations whose results have shapes that depend on numbers, or that look at numbers in Python.
 REFUSED = {
-    "add_reduceat", "arange", "argwhere", "array2string", "array_repr", "array_str", "bincount", "complex roots",
-    "compress", "delete", "det_of_rank_1", "extract", "flatnonzero", "histogram", "histogram2d",
-    "histogram_bin_edges", "histogramdd", "intersect1d", "ix_", "linspace", "logspace", "lstsq", "min_scalar_type",
-    "nonzero",
-    "nanpercentile", "nanquantile", "percentile", "quantile", "piecewise", "place", "polyfit", "roots", "setdiff1d",
-    "setxor1d", "trim_zeros", "union1d", "unique",
-    "unique_all", "unique_counts", "unique_inverse", "unique_values", "where",
+    "add_reduceat", "arange", "argwhere", "array2string", "array_repr", "array_str", "bincount",
+    "complex roots", "compress", "delete", "det_of_rank_1", "extract", "flatnonzero", "histogram",
+    "histogram2d", "histogram_bin_edges", "histogramdd", "intersect1d", "ix_", "linspace", "logspace", "lstsq",
+    "min_scalar_type", "nanpercentile", "nanquantile", "nonzero", "percentile", "piecewise", "place", "polyfit",
+    "quantile", "roots", "setdiff1d", "setxor1d", "trim_zeros", "union1d", "unique", "unique_all",
+    "unique_counts", "unique_inverse", "unique_values", "where",
 }  # fmt: skip
 
 

@@ -21,7 +21,9 @@ from tinygrad_np.compiler.passes.dead_code import without_dead_code
 from tinygrad_np.compiler.passes.factors import with_factors_gathered
 from tinygrad_np.compiler.passes.flat import join, with_flat_updates
 from tinygrad_np.compiler.passes.folding import with_constants_folded
+from tinygrad_np.compiler.passes.selection import with_bits_selected
 from tinygrad_np.compiler.passes.sums import with_sums_as_products
+from tinygrad_np.compiler.plan import build
 from tinygrad_np.compiler.program import Program, Value
 
 Pass = Callable[[Program], Program]
@@ -182,9 +184,29 @@ def test_parameters_with_different_updates_stay_apart() -> None:
     assert [step.args[:2] for step in program.steps if step.function is join] == [(a, b)]
 
 
-def test_passes_are_deterministic() -> None:
-    from tinygrad_np.compiler.plan import build
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("choices", ["ab", "a0", "0b", "01"])
+def test_where_selects_bits(dtype: str, choices: str) -> None:
+    rng, built = np.random.default_rng(0), Builder()
+    x, y = (built.input(rng.standard_normal((80, 70)).astype(dtype), name) for name in "xy")
+    built.arrays[x][0, :4] = [np.nan, -np.nan, np.inf, -0.0]
+    args = [{"a": x, "b": built(np.tanh, y), "0": 0.0, "1": built.constant(np.array(1, dtype))}[c] for c in choices]
+    where = built(np.where, built(np.greater, x, y), *args)
+    built.program.results = [where, built(np.multiply, where, 2.0)]
+    rewritten = with_bits_selected(built.program)
+    assert not any(step.function is np.where for step in rewritten.steps)
+    expected = outcome(built.program, built)
+    for found in (outcome(rewritten, built), plan_of(built, 1 << 16), plan_of(built, 1000)):
+        for a, b in zip(expected, found, strict=True):
+            np.testing.assert_array_equal(a.view(f"i{a.itemsize}"), b.view(f"i{a.itemsize}"), strict=True)
 
+
+def plan_of(built: Builder, large: int) -> list[Any]:
+    """The results of the whole plan."""
+    return build(built.program, large=large)(*built.given())[0]
+
+
+def test_passes_are_deterministic() -> None:
     for make in (tiny, lambda: classifier([7, 6, 3], 4), lambda: chain(100)):
         assert build(make().program, large=16).source == build(make().program, large=16).source
 

@@ -110,13 +110,10 @@ class Compiled:
 
     # --- capturing --------------------------------------------------------------------------------------------------
     def _capture(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        waiting = []
-        for case in self._cases:
-            case.signature.refresh()
-            if case.signature.matches(args, kwargs) is not MISS:
-                waiting.append(case)
-        if any(case.confirmed and not case.expected for case in waiting):
-            return self(*args, **kwargs)  # the same numbers in other objects
+        refreshed = [case.signature.refresh() for case in self._cases]
+        if any(refreshed):
+            return self(*args, **kwargs)
+        waiting = [case for case in self._cases if case.signature.matches(args, kwargs) is not MISS]
         if any(signature.matches(args, kwargs) is not MISS for signature in self._plain):
             return self.function(*args, **kwargs)
         if not waiting and len(self._cases) >= self.max_captures:
@@ -129,7 +126,7 @@ class Compiled:
         try:
             return capture(
                 self.function, arguments, positional, surroundings, followed,
-                lambda captured: self._accept(captured, [case for case in waiting if not case.confirmed]),
+                lambda captured: self._accept(captured, waiting),
             )  # fmt: skip
         except _ToBeDifferentiated as found:
             self._plain.append(found.args[0])
@@ -147,7 +144,7 @@ class Compiled:
         return {(where or id(arguments), key) for where, key in self._followed}
 
     def _accept(self, captured: Captured, waiting: list[_Case]) -> None:
-        """See whether a capture can be replayed."""
+        """See whether a capture can be replayed; ``waiting`` are the cases with its signature."""
         if captured.open_graph:
             raise _ToBeDifferentiated(Signature(captured))
         if captured.changed:

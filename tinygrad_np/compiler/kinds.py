@@ -91,6 +91,9 @@ def is_view(value: Value) -> bool:
     """Whether a step computes nothing: its result is its first operand, seen differently."""
     if value.function is operator.getitem:
         return is_basic_index(value.args[1])
+    if value.function is np.ndarray.view:
+        x = value.args[0]
+        return len(value.args) == 2 and isinstance(value.args[1], np.dtype) and x.dtype.itemsize == value.dtype.itemsize
     return value.function in (np.reshape, np.transpose, np.broadcast_to)
 
 

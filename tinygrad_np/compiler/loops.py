@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tinygrad_np.compiler.kinds import reducing_ufunc
-from tinygrad_np.compiler.memory import Block, Memory
+from tinygrad_np.compiler.memory import Memory
+from tinygrad_np.compiler.packing import Block
 from tinygrad_np.compiler.program import Value
 from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.schedule import Item

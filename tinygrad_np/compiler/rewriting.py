@@ -26,7 +26,17 @@ Rule = Callable[[Value, Call], Value | None]
 
 def operands(value: Value) -> Iterator[Value]:
     """Yield the Values among the arguments of a step, with repetitions."""
-    stack: list[Any] = [*reversed(value.args), *value.kwargs.values()]
+    for arg in value.args:
+        if arg.__class__ is Value:
+            yield arg
+        elif isinstance(arg, tuple | list | dict):
+            yield from _values(arg)
+    for arg in value.kwargs.values():
+        yield from _values(arg)
+
+
+def _values(arg: Any) -> Iterator[Value]:
+    stack = [arg]
     while stack:
         arg = stack.pop()
         if isinstance(arg, Value):
@@ -53,6 +63,8 @@ def substitute(arg: Any, new: Mapping[Value, Any]) -> Any:
 
 def same(value: Value, new: Mapping[Value, Any]) -> Value:
     """Return a step with other operands; ``value`` itself, where none of them changes."""
+    if not any(arg in new for arg in operands(value)):
+        return value
     args, kwargs = substitute(value.args, new), substitute(value.kwargs, new) if value.kwargs else value.kwargs
     unchanged = args is value.args and all(kwargs[key] is value.kwargs[key] for key in kwargs)
     return value if unchanged else replace(value, args=args, kwargs=kwargs)

@@ -155,7 +155,7 @@ def _can_be_cut(arg: Value, space: tuple[int, ...]) -> bool:
     """Whether blocks of an operand go with blocks of the result, both flat: nothing is broadcast, no axes move."""
     if size(arg) == 1:
         return len(arg.shape) <= 1  # more axes would make the blocks have more axes
-    while is_view(arg) and arg.function is np.reshape:
+    while is_view(arg) and arg.function in (np.reshape, np.ndarray.view):
         arg = arg.args[0]
     return (arg.shape == space or size(arg) == size_of(space)) and not is_view(arg)
 

@@ -88,17 +88,18 @@ class Signature:
         self.call: Callable[[Any, Any, Any], Any] = self._scope["call"]
         del self._captured  # and with it the arrays of the first call
 
-    def refresh(self) -> None:
-        """Take over numbers and strings that are equal to those that were there, but other objects."""
+    def refresh(self) -> bool:
+        """Take over numbers and strings that are other objects, but equal; tell whether there were any."""
         try:
             found = list(self._scope["surroundings"]())
         except (LookupError, AttributeError, ValueError):
-            return
-        things = self._scope["THINGS"]
+            return False
+        things, before = self._scope["THINGS"], list(self._scope["THINGS"])
         if len(found) == len(things):
-            for i, (old, new) in enumerate(zip(things, found, strict=True)):
+            for i, (old, new) in enumerate(zip(before, found, strict=True)):
                 if old is not new and type(old) is type(new) and is_plain(old) and old == new:
                     things[i] = new
+        return not all(map(is_, things, before))
 
     # --- names ------------------------------------------------------------------------------------------------------
     def bind(self, thing: Any, stem: str = "o") -> str:
@@ -115,8 +116,8 @@ class Signature:
             return f"args[{positional.index(key)}]" if key in positional else f"kwargs[{key!r}]"
         container = self._arguments.get(id(place.container)) or self.bind(place.container)
         if place.attribute:
-            return f"{container}.{key}"
-        return f"{container}[{key!r}]" if isinstance(key, str | int) else f"{container}[{self.bind(key)}]"
+            return f"{container}.{key}" if key.isidentifier() else f"getattr({container}, {key!r})"
+        return f"{container}[{key!r}]" if type(key) in (str, int) else f"{container}[{self.bind(key)}]"
 
     def _is_ours(self, container: Any) -> bool:
         """Whether a container belongs to the arguments, so that every call brings its own."""
@@ -213,7 +214,7 @@ class Signature:
                 elif source.kind == "scalar":
                     lines.append(unless(f"type({found}) is not {self.bind(type(source.thing), 'type')}"))
                     found = f"asarray({found})"
-                lines += self._same_things(source)
+                lines += self._same_things(source, forms)
                 if source.before in captured.program.state:
                     state[source.before] = found
                     at = self.reads[source] = f"state[{captured.program.state.index(source.before)}]"
@@ -228,8 +229,8 @@ class Signature:
             f"state = [{', '.join(state[value] for value in captured.program.state if not value.weak)}]",
         ], forms
 
-    def _same_things(self, source: Source) -> list[str]:
-        """Who was found in several places still is, and who is changed is nobody else."""
+    def _same_things(self, source: Source, forms: list[str]) -> list[str]:
+        """Who was found in several places still is, and who is changed is nobody else: among states, unless known."""
         captured, (first, *others) = self._captured, source.places
         if source.kind == "tensor" and not self._is_ours(first.container):
             return []
@@ -239,7 +240,11 @@ class Signature:
         for other in captured.sources:
             if other is not source and other.kind == source.kind and source.kind in ("tensor", "array"):
                 both = f"{self.at(other.places[0])}, {self.at(first)}"
-                lines.append(unless(f"overlap({both})" if source.written else f"is_({both})"))
+                state = captured.program.state
+                among_states = source.before in state and other.before in state
+                (forms if among_states else lines).append(
+                    unless(f"overlap({both})" if source.written else f"is_({both})")
+                )
         return lines
 
     def _same_number(self, sources: list[Source]) -> list[str]:

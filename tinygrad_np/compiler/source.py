@@ -18,7 +18,7 @@ from tinygrad_np.compiler.kinds import (
 )
 from tinygrad_np.compiler.memory import Memory, Place
 from tinygrad_np.compiler.passes.flat import join
-from tinygrad_np.compiler.program import Program, Value
+from tinygrad_np.compiler.program import Program, Value, written
 from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.spelling import Names, array_text, function_text, plain_text
 
@@ -159,6 +159,10 @@ class Source:
             self.given[text] = arg
         return text
 
+    def _keywords(self, kwargs: dict[str, Any]) -> list[str]:
+        """Keyword arguments; what is given as ``out`` shows where a mask is false, and is not written to."""
+        return [f"{key}={self.text(arg)}{'.copy()' if key == 'out' else ''}" for key, arg in kwargs.items()]
+
     def _index_text(self, index: Any) -> str:
         entries = index if isinstance(index, tuple) else (index,)
         texts = []
@@ -174,6 +178,8 @@ class Source:
         x = self.name(value.args[0])
         if value.function is operator.getitem:
             return f"{x}[{self._index_text(value.args[1])}]"
+        if value.function is np.ndarray.view:
+            return f"{x}.view({plain_text(value.args[1])})"
         if value.function is np.transpose:
             axes = value.args[1]
             return f"{x}.T" if axes == tuple(range(len(axes)))[::-1] else f"{x}.transpose({axes})"
@@ -228,12 +234,24 @@ class Source:
             filled = tuple(self.filled(step, arg) for arg in step.args)
             line = self.call(Value(step.function, filled, step.kwargs, step.shape, step.dtype), self.name(step))
             self.body.append(f"{line}  # {step.shape}")
+        elif step.function is written:
+            self._add_written(step)
         elif step.function is operator.getitem:
             self.body.append(f"{self.name(step)} = {self.name(step.args[0])}[{self._index_text(step.args[1])}]")
         else:
-            args = [*map(self.text, step.args), *(f"{key}={self.text(arg)}" for key, arg in step.kwargs.items())]
+            args = [*map(self.text, step.args), *self._keywords(step.kwargs)]
             assert step.function is not None
             self.body.append(f"{self.name(step)} = {self.function(step.function)}({', '.join(args)})")
+
+    def _add_written(self, step: Value) -> None:
+        """A copy, and the line that writes into it."""
+        name, (function, x, *args) = self.name(step), step.args
+        self.body.append(f"{name} = {self.text(x)}.copy()")
+        if function is operator.setitem:
+            self.body.append(f"{name}[{self._index_text(args[0])}] = {self.text(args[1])}")
+            return
+        texts = [name, *map(self.text, args), *self._keywords(step.kwargs)]
+        self.body.append(f"{self.function(function)}({', '.join(texts)})")
 
     def filled(self, step: Value, arg: Any) -> Any:
         """A number as an array of the result's shape, where that makes the call faster."""

@@ -178,8 +178,8 @@ class Traced(NDArrayOperatorsMixin, Symbol):
 _EASY_POWERS: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}
 
 
-def _method(name: str) -> Function:
-    function = getattr(np.ndarray, name)
+def _method(function: Function) -> Function:
+    """The method that does what a function does, or a method of ndarray: by the function where there is one."""
 
     def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
         return traced_call(function, (self, *args), kwargs)
@@ -195,11 +195,12 @@ def _reduction(ufunc: np.ufunc) -> Function:
 
 
 for _name in (
-    "all", "any", "argmax", "argmin", "argpartition", "argsort", "astype", "choose", "clip", "compress", "conj",
-    "conjugate", "copy", "cumprod", "cumsum", "diagonal", "dot", "mean", "nonzero", "ravel", "repeat",
-    "round", "searchsorted", "squeeze", "std", "take", "trace", "var",
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "conj", "cumprod", "cumsum",
+    "diagonal", "dot", "mean", "nonzero", "ravel", "repeat", "round", "searchsorted", "squeeze", "std", "take", "trace", "var",
 ):  # fmt: skip
-    setattr(Traced, _name, _method(_name))
+    setattr(Traced, _name, _method(getattr(np, _name)))
+for _name in ("astype", "compress", "copy"):
+    setattr(Traced, _name, _method(getattr(np.ndarray, _name)))
 for _name, _ufunc in {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}.items():
     setattr(Traced, _name, _reduction(_ufunc))
 
@@ -340,6 +341,10 @@ def traced_results(function: Function, args: Any, kwargs: dict[str, Any], result
 
 def _traced(result: Any, value: Value, args: Any) -> Traced:
     """Return a traced array; if it is a view of one of ``args``, both know it."""
+    if result.dtype.kind not in "biufc":
+        raise CaptureError(
+            f"{user_line()}: a compiled function makes an array of dtype {result.dtype}, which holds no numbers"
+        )
     if isinstance(result, np.generic):
         return Traced(np.asarray(result), value, scalar=True)
     traced = Traced(result, value)
@@ -392,7 +397,7 @@ _MAKERS: dict[Any, Any] = {np.empty_like: np.empty, np.zeros_like: np.zeros, np.
 _SPECIAL: dict[Any, Function] = (
     dict.fromkeys(_MAKERS, _like)
     | dict.fromkeys([np.copy, np.ndarray.copy, np.ndarray.astype], _copy)
-    | dict.fromkeys([np.reshape, np.ravel, np.squeeze, np.expand_dims, np.ndarray.ravel, np.ndarray.squeeze], _reshape)
+    | dict.fromkeys([np.reshape, np.ravel, np.squeeze, np.expand_dims], _reshape)
     | dict.fromkeys([np.transpose, np.swapaxes, np.moveaxis, np.matrix_transpose], _transpose)
 )
 for _function, _ufunc in {

@@ -10,6 +10,7 @@ from tinygrad_np.compiler.passes.dead_code import without_dead_code
 from tinygrad_np.compiler.passes.factors import with_factors_gathered
 from tinygrad_np.compiler.passes.flat import with_flat_updates
 from tinygrad_np.compiler.passes.folding import with_constants_folded
+from tinygrad_np.compiler.passes.selection import with_bits_selected
 from tinygrad_np.compiler.passes.sums import with_sums_as_products
 from tinygrad_np.compiler.program import Program
 
@@ -20,7 +21,7 @@ _CLEANING = [with_constants_folded, simplified, without_repetitions, without_dea
 #: In order. Those that clean up run whenever others have left something to clean.
 PASSES = [
     without_dead_code, in_canonical_form, *_CLEANING, *_CLEANING, with_factors_gathered, *_CLEANING,
-    with_sums_as_products, with_flat_updates, with_casts_apart, *_CLEANING,
+    with_bits_selected, with_sums_as_products, with_flat_updates, with_casts_apart, *_CLEANING,
 ]  # fmt: skip
 
 

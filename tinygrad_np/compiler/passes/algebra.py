@@ -39,7 +39,7 @@ def _neutral(value: Value, call: Call) -> Value | None:
         x, y = value.args
         for kept, other, functions, neutral in (
             (x, y, (np.multiply, np.divide, np.power), 1), (x, y, (np.add, np.subtract), 0),
-            (y, x, (np.multiply,), 1), (y, x, (np.add,), 0),
+            (y, x, (np.multiply,), 1), (y, x, (np.add,), 0), (x, y, (np.bitwise_xor,), 0), (y, x, (np.bitwise_xor,), 0),
         ):  # fmt: skip
             number = scalar_of(other)
             if value.function in functions and number is not None and number == neutral and isinstance(kept, Value):
@@ -96,6 +96,8 @@ def _of_view(value: Value, call: Call) -> Value | None:
         return call(np.reshape, x.args[0], value.shape, **made)
     if value.function is np.transpose:
         return call(np.transpose, x.args[0], tuple(x.args[1][axis] for axis in value.args[1]), **made)
+    if value.function is np.ndarray.view and len(value.args) == len(x.args) == 2 and x.args[0].dtype == value.dtype:
+        return x.args[0]  # type: ignore[no-any-return]
     if value.function is np.broadcast_to:
         return call(np.broadcast_to, x.args[0], value.shape, **made)
     return None
