@@ -214,7 +214,7 @@ class Signature:
                 elif source.kind == "scalar":
                     lines.append(unless(f"type({found}) is not {self.bind(type(source.thing), 'type')}"))
                     found = f"asarray({found})"
-                lines += self._same_things(source)
+                lines += self._same_things(source, forms)
                 if source.before in captured.program.state:
                     state[source.before] = found
                     at = self.reads[source] = f"state[{captured.program.state.index(source.before)}]"
@@ -229,8 +229,8 @@ class Signature:
             f"state = [{', '.join(state[value] for value in captured.program.state if not value.weak)}]",
         ], forms
 
-    def _same_things(self, source: Source) -> list[str]:
-        """Who was found in several places still is, and who is changed is nobody else."""
+    def _same_things(self, source: Source, forms: list[str]) -> list[str]:
+        """Who was found in several places still is, and who is changed is nobody else: among states, unless known."""
         captured, (first, *others) = self._captured, source.places
         if source.kind == "tensor" and not self._is_ours(first.container):
             return []
@@ -240,7 +240,11 @@ class Signature:
         for other in captured.sources:
             if other is not source and other.kind == source.kind and source.kind in ("tensor", "array"):
                 both = f"{self.at(other.places[0])}, {self.at(first)}"
-                lines.append(unless(f"overlap({both})" if source.written else f"is_({both})"))
+                state = captured.program.state
+                among_states = source.before in state and other.before in state
+                (forms if among_states else lines).append(
+                    unless(f"overlap({both})" if source.written else f"is_({both})")
+                )
         return lines
 
     def _same_number(self, sources: list[Source]) -> list[str]:

@@ -30,7 +30,9 @@ def _selected(value: Value, call: Call) -> Value | None:
         return None
     whole = _WHOLE.get(value.dtype.name)
     condition, *choices = value.args
-    if whole is None or not isinstance(condition, Value) or (condition.shape, condition.dtype) != (value.shape, bool):
+    if whole is None or not isinstance(condition, Value):
+        return None
+    if condition.shape != value.shape or condition.dtype.kind != "b":
         return None
     bits = [_bits(choice, value, whole, call) for choice in choices]
     if bits[0] is None or bits[1] is None:
