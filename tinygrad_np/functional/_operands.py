@@ -31,4 +31,4 @@ def bare_array(array: Any) -> NDArray[Any]:
     """Return the numbers themselves, to be looked at; under vmap, those of all examples."""
     while hasattr(array, "_data"):
         array = array._data
-    return array
+    return array  # type: ignore[no-any-return]
