@@ -590,3 +590,40 @@ def test_writing_into_arrays_that_share_memory(acts: list[Any]) -> None:
             found = [np.asarray(a) if isinstance(a, np.generic) else a for a in g(*ours)]
             assert_same(found, [np.asarray(a) for a in expected], backend)
             assert_same(ours, theirs, backend)
+
+
+@both
+def test_arrays_that_are_exchanged(backend: str) -> None:
+    def f(a: Any, b: Any) -> Any:
+        kept = a.copy()
+        a[...] = b
+        b[...] = kept
+        return kept, a.sum()
+
+    g = compile(f, backend=backend)
+    for a, b in zip(arrays(3, n=5), arrays(3, n=5), strict=True):
+        theirs, ours = [a.copy(), b.copy()], [a.copy(), b.copy()]
+        assert_same(g(*ours), f(*theirs), backend)
+        assert_same(ours, theirs)
+
+
+def test_numbers_keep_their_types() -> None:
+    settings = {"n": 0}
+    g = compile(
+        lambda: (settings["n"] * 1, settings["n"] * 1.0, settings["n"] + True, settings["n"] / 2, -settings["n"])
+    )
+    for i in range(6):
+        settings["n"] = i
+        assert repr(g()) == repr((i, float(i), i + 1, i / 2, -i))
+
+
+def test_views_of_parameters_keep_their_values() -> None:
+    w = Tensor(np.ones(3), requires_grad=True)
+    step = compile(lambda: setattr(w, "data", w.detach() * 2))
+    for look in (lambda: w[1:].detach()._data, lambda: w.detach().numpy()[::2]):
+        for _ in range(4):
+            step()
+        seen = look()
+        value = seen.copy()
+        step()
+        np.testing.assert_array_equal(seen, value)

@@ -196,7 +196,8 @@ def _reduction(ufunc: np.ufunc) -> Function:
 
 for _name in (
     "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "conj", "cumprod", "cumsum",
-    "diagonal", "dot", "mean", "nonzero", "ravel", "repeat", "round", "searchsorted", "squeeze", "std", "take", "trace", "var",
+    "diagonal", "dot", "mean", "nonzero", "ravel", "repeat", "round", "searchsorted", "squeeze", "std", "take",
+    "trace", "var",
 ):  # fmt: skip
     setattr(Traced, _name, _method(getattr(np, _name)))
 for _name in ("astype", "compress", "copy"):

@@ -29,7 +29,6 @@ def shown(array: Any) -> Any:
 
 def bare_array(array: Any) -> NDArray[Any]:
     """Return the numbers themselves, to be looked at; under vmap, those of all examples."""
-    bare: Any = array
-    while hasattr(bare, "_data"):
-        bare = bare._data
-    return bare  # type: ignore[no-any-return]
+    while hasattr(array, "_data"):
+        array = array._data
+    return array  # type: ignore[no-any-return]
