@@ -332,7 +332,7 @@ def _sinhc(x: Any) -> Any:
 def _slope_of_spence(z: Any) -> Any:
     """``log(z) / (1 - z)``, and near 1, where it is 0/0, as a power series."""
     near = np.absolute(z - 1) < 0.5
-    one = np.ones_like(z)  # of the dtype of z: Python's numbers are not weak to this ufunc
+    one = np.ones_like(np.real(z))  # of the precision of z: Python's numbers are not weak to this ufunc
     series = -sc.hyp2f1(one, one, 2 * one, np.where(near, 1 - z, 0))
     return np.where(near, series, quotient(np.log(z), np.where(near, 2, 1 - z)))
 
