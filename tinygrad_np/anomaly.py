@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from tinygrad_np.grad_mode import observed_by, pullback_observer
 from tinygrad_np.graph import Node
-from tinygrad_np.observe import Place, caller
+
+if TYPE_CHECKING:
+    from tinygrad_np.observe import Place
 
 __all__ = ["AnomalyError", "detect_anomaly"]
 
@@ -66,6 +68,8 @@ def detect_anomaly(*, nan: bool = True, inf: bool = True) -> Iterator[None]:
       x: float64[2] from 0 to 1
       at <doctest tinygrad_np.anomaly.detect_anomaly[2]>:2, in <module>
     """
+    from tinygrad_np.observe import caller  # who looks for nothing need not import it
+
     places: WeakKeyDictionary[Node, Place] = WeakKeyDictionary()
 
     def strange(array: Any) -> Any:

@@ -200,16 +200,19 @@ def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
             out = as_array(out)
         tensor: Tensor = _new(Result)
         tensor._data = out
-        tensor._node = None
         if parent is not None and parent.requires_grad and (watched := mode()):
+            node = None
             if keep:
-                tensor._node = node = _new(Node)
+                node = _new(Node)
                 node.primitive, node.first, node.second, node.metadata = primitive, parent, ONE, _NOTHING
                 node.saved = keep((a, out, None)) if saves else ()
                 node.shape, node.dtype, node.requires_grad = parent.shape, out.dtype, True
                 node.order, node.grad, node.name = tick(), None, None
+            tensor._node = node
             if watched is not True:
-                watched(primitive, [a], _NOTHING, out, tensor._node)
+                watched(primitive, [a], _NOTHING, out, node)
+        else:
+            tensor._node = None
         return tensor
 
     return unary
@@ -245,22 +248,25 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
             out = as_array(out)
         tensor: Tensor = _new(Result)
         tensor._data = out
-        tensor._node = None
         if wrt and (watched := mode()):
+            node = None
             if keeper := keep[wrt]:
                 if x_parent is None:
                     x_parent = _parent(x)
                 elif y_parent is None:
                     y_parent = _parent(y)
-                tensor._node = node = _new(Node)
+                node = _new(Node)
                 node.primitive, node.first, node.second, node.metadata = primitive, x_parent, y_parent, _NOTHING
                 node.saved = keeper((a, b, out, None)) if saves else ()
                 shape, known = out.shape, (x_parent if wrt != 2 else y_parent).shape
                 node.shape = known if shape == known else shape  # one tuple for many nodes
                 node.dtype, node.requires_grad = out.dtype, True
                 node.order, node.grad, node.name = tick(), None, None
+            tensor._node = node
             if watched is not True:
-                watched(primitive, [a, b], _NOTHING, out, tensor._node)
+                watched(primitive, [a, b], _NOTHING, out, node)
+        else:
+            tensor._node = None
         return tensor
 
     return binary
