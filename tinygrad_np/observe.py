@@ -6,11 +6,12 @@ kink wants to know more, for as long as he looks: all operands, the result, the 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -78,7 +79,7 @@ class Step:
         return margin(kink, bound.arguments | {"out": self.out})
 
 
-@contextmanager
+@contextlib.contextmanager
 def observe() -> Iterator[list[Step]]:
     """Return a list that fills with the steps of the ``with`` block, in order.
 
@@ -100,7 +101,11 @@ def observe() -> Iterator[list[Step]]:
         yield steps
 
 
-_INSIDE = tuple(os.path.dirname(file) + os.sep for file in (__file__, np.__file__))
+#: This library, NumPy, and what decorators put between them and their callers.
+_INSIDE = (
+    *(os.path.dirname(file) + os.sep for file in (__file__, np.__file__)),
+    *map(inspect.getfile, (contextlib, functools)),
+)
 
 
 def caller() -> Place | None:

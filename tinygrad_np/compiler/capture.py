@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np.compiler.arguments import bare
 from tinygrad_np.compiler.captured import Captured, Followed, Source
 from tinygrad_np.compiler.number import TracedNumber
 from tinygrad_np.compiler.places import Place, Surroundings, is_plain
@@ -14,7 +15,7 @@ from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.recording import CaptureError, Symbol, current
 from tinygrad_np.compiler.results import Output
 from tinygrad_np.compiler.stand_ins import StandIns, is_number
-from tinygrad_np.compiler.traced import Traced, bare
+from tinygrad_np.compiler.traced import Traced
 from tinygrad_np.graph import walk
 from tinygrad_np.tensor import Tensor
 from tinygrad_np.tree import flatten, tree_map

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np.compiler.arguments import outranked
 from tinygrad_np.compiler.program import Value
-from tinygrad_np.compiler.recording import Symbol, current
-from tinygrad_np.compiler.traced import outranked, recording, traced_call, traced_ufunc
+from tinygrad_np.compiler.recording import Symbol, current, recording
+from tinygrad_np.compiler.traced import traced_call, traced_ufunc
 
 __all__ = ["TracedNumber"]
 
@@ -61,6 +62,7 @@ class TracedNumber(Symbol):
     def __init__(self, number: Any, value: Value) -> None:
         self._recording, self._value, self.number = current.get(), value, number
 
+    present = property(lambda self: self.number, doc="What it is in this run.")
     shape: tuple[int, ...] = ()
     ndim, size = 0, 1
     dtype = property(lambda self: np.asarray(self.number).dtype, doc="Type that an array of it would have.")

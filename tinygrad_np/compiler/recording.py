@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.compiler.program import Value, written
+from tinygrad_np.observe import caller
 
 __all__ = ["CaptureError", "Check", "Recording", "Symbol", "current", "outlived", "user_line"]
 
@@ -33,6 +33,15 @@ class Symbol:
     __slots__ = ("_recording", "_value")
     _recording: Recording | None
     _value: Value
+
+    @property
+    def present(self) -> Any:
+        """What it is in this run."""
+        raise NotImplementedError
+
+    def known(self) -> Any:
+        """Return what it is, where Python has to know: the program holds for this only."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +165,20 @@ class Recording:
         return known[1]
 
 
+def recording() -> Recording:
+    """Return the recording under way.
+
+    Raises
+    ------
+    CaptureError
+        If there is none: an array of a compiled function has survived it.
+    """
+    found = current.get()
+    if found is None:
+        raise outlived()
+    return found
+
+
 def outlived() -> CaptureError:
     """The error that says that something traced is used after its time."""
     return CaptureError(
@@ -164,15 +187,7 @@ def outlived() -> CaptureError:
     )
 
 
-_OURS = ("tinygrad_np.", "numpy.", "contextlib", "functools")
-
-
 def user_line() -> str:
-    """Return ``file:line`` of the innermost frame that belongs to neither this package nor NumPy."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(_OURS) and module not in ("tinygrad_np", "numpy"):
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return "?"
+    """Return ``file:line`` of the innermost line that belongs to neither this package nor NumPy."""
+    place = caller()
+    return f"{place.file}:{place.line}" if place else "?"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np.compiler.arguments import bare
 from tinygrad_np.compiler.captured import Followed, Source
 from tinygrad_np.compiler.generator import Draw, TracedGenerator
 from tinygrad_np.compiler.number import TracedNumber
@@ -17,7 +18,7 @@ from tinygrad_np.compiler.places import Leaf, Place, Surroundings
 from tinygrad_np.compiler.program import Value
 from tinygrad_np.compiler.recording import Recording, Symbol
 from tinygrad_np.compiler.results import handed_out
-from tinygrad_np.compiler.traced import Traced, bare
+from tinygrad_np.compiler.traced import Traced
 from tinygrad_np.graph import Node, walk
 from tinygrad_np.record import wrap
 from tinygrad_np.tensor import Tensor

@@ -2,10 +2,7 @@
 
 It holds an ndarray and the :class:`Value` of the program that stands for it, and takes part in NumPy's protocols. So
 Tensors, the rules of the table, transforms, vmap and optimizers run on it without knowing, and whatever they do to
-arrays lands in one program.
-
-The program is functional, code is not: what is written in place becomes a new Value of the same ``Traced``, of the
-arrays that it is a view of, and of their other views.
+arrays lands in one program. What is written in place is the matter of :mod:`tinygrad_np.compiler.writing`.
 """
 
 from __future__ import annotations
@@ -18,61 +15,30 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from tinygrad_np.compiler.program import Value, masked, written
-from tinygrad_np.compiler.recording import CaptureError, Recording, Symbol, current, outlived, user_line
+from tinygrad_np.compiler.arguments import bare, fixed, flat, outranked
+from tinygrad_np.compiler.program import Value, masked
+from tinygrad_np.compiler.recording import CaptureError, recording, user_line
 from tinygrad_np.compiler.static import SHAPES_ONLY, dependent_shape, writes
-from tinygrad_np.record import depth
+from tinygrad_np.compiler.writing import Writable, become, fitted, own, write
 
-__all__ = ["Traced", "bare", "outranked", "recording", "traced_call", "traced_ufunc"]
+__all__ = ["Traced", "traced_call", "traced_ufunc"]
 
 Function = Callable[..., Any]
 
 
-class Traced(NDArrayOperatorsMixin, Symbol):
-    """An array of a computation that is being captured.
+class Traced(NDArrayOperatorsMixin, Writable):
+    """An array of a computation that is being captured. See :class:`Writable` for what it holds."""
 
-    Parameters
-    ----------
-    array : ndarray
-        What it is in this run.
-    value : Value
-        What computes it.
-    borrowed : bool
-        Whether ``array`` is somebody else's, not to be written to: writing takes a copy first.
-    scalar : bool
-        Whether it stands for a NumPy scalar, which does not change in place.
-    """
-
-    __slots__ = ("__weakref__", "_views", "_way", "_whole", "array", "borrowed", "scalar")
+    __slots__ = ()
     __hash__ = object.__hash__
 
-    def __init__(self, array: Any, value: Value, borrowed: bool = False, scalar: bool = False) -> None:
-        self._recording, self._value = current.get(), value
-        self.array, self.borrowed, self.scalar = array, borrowed, scalar
-        self._whole: Traced | None = None  # what it is a view of ...
-        self._way: tuple[Function, tuple[Any, ...], dict[str, Any]] | None = None  # ... and how
-        self._views: list[weakref.ref[Traced]] = []
-
     # --- what it is -------------------------------------------------------------------------------------------------
-    shape = property(lambda self: self.array.shape, doc="Length of each axis.")
     ndim = property(lambda self: self.array.ndim, doc="Number of axes.")
     size = property(lambda self: self.array.size, doc="Number of elements.")
-    dtype = property(lambda self: self.array.dtype, doc="Type of the elements.")
     itemsize = property(lambda self: self.array.itemsize, doc="Bytes per element.")
     nbytes = property(lambda self: self.array.nbytes, doc="Bytes of all elements.")
     strides = property(lambda self: self.array.strides, doc="Bytes from one element to the next.")
     flags = property(lambda self: self.array.flags, doc="How it lies in memory.")
-
-    @property
-    def way(self) -> tuple[Function, tuple[Any, ...], dict[str, Any]]:
-        """How it is seen in the array that it is a view of: a function, its further arguments."""
-        assert self._way is not None
-        return self._way
-
-    @property
-    def base(self) -> Any:
-        """What it is a view of, or whose memory it shares; ``None`` if the memory is its own."""
-        return self if self.array.base is not None else None
 
     def __len__(self) -> int:
         return len(self.array)
@@ -206,26 +172,12 @@ for _name, _ufunc in {"sum": np.add, "prod": np.multiply, "max": np.maximum, "mi
     setattr(Traced, _name, _reduction(_ufunc))
 
 
-def recording() -> Recording:
-    """Return the recording under way.
-
-    Raises
-    ------
-    CaptureError
-        If there is none: an array of a compiled function has survived it.
-    """
-    found = current.get()
-    if found is None:
-        raise outlived()
-    return found
-
-
 # --- calls ----------------------------------------------------------------------------------------------------------
 def traced_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a ufunc, or one of its methods, and record it."""
     outs = kwargs.pop("out", ())
     if method == "at":
-        write(args[0], ufunc.at, *args[1:])
+        write(_adopted(args[0]), ufunc.at, *args[1:])
         return None
     function = ufunc if method == "__call__" else getattr(ufunc, method)
     if method == "reduce":
@@ -241,18 +193,22 @@ def traced_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: di
     return traced_call(function, args, kwargs)
 
 
+def _adopted(target: Any) -> Any:
+    """An ordinary array that something traced is written into is traced from now on."""
+    return recording().adopt(target, Traced) if isinstance(target, np.ndarray) else target
+
+
 def _ufunc_into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], outs: tuple[Any, ...]) -> Any:
     """A ufunc with ``out=``: the arrays given there become its results."""
-    now = recording()
-    targets = [now.adopt(out, Traced) if isinstance(out, np.ndarray) else out for out in outs]
+    targets = [_adopted(out) for out in outs]
     where = kwargs.pop("where", True)
     if where is not True:
         if not isinstance(function, np.ufunc) or kwargs or len(targets) > 1:
             raise CaptureError(f"{user_line()}: a compiled function does not take where= and out= with {list(kwargs)}")
         (target,) = targets
-        _own(target)
+        own(target)
         function(*bare(args), out=target.array, where=bare(where))
-        _become(target, now.step(masked, (function, target, where, *args), {}, target))
+        become(target, recording().step(masked, (function, target, where, *args), {}, target))
         return target
     results = function(*bare(args), **bare(kwargs))
     several = results if isinstance(results, tuple) else (results,)
@@ -260,27 +216,10 @@ def _ufunc_into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
     for target, result, value in zip(targets, several, values if isinstance(values, tuple) else (values,), strict=True):
         if target is None:
             continue
-        _own(target)
+        own(target)
         np.copyto(target.array, result, casting=kwargs.get("casting", "same_kind"))
-        _become(target, _fitted(value._value, target))
+        become(target, fitted(value._value, target))
     return targets[0] if len(targets) == 1 else tuple(targets)
-
-
-def _fitted(value: Value, target: Traced) -> Value:
-    """A value as it is when it has been written all over an array."""
-    now = recording()
-    if value.dtype != target.dtype:
-        value = now.step(np.ndarray.astype, (value, target.dtype), {}, _Like(value.shape, target.dtype))
-    if value.shape != target.shape:
-        value = now.step(np.broadcast_to, (value, target.shape), {}, target)
-    return value
-
-
-class _Like:
-    """A shape and a dtype."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
-        self.shape, self.dtype = shape, np.dtype(dtype)
 
 
 def traced_call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -292,15 +231,14 @@ def traced_call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
         If the shape of its result depends on numbers.
     """
     if not isinstance(getattr(function, "__self__", function), np.ufunc):
-        args, kwargs = _fixed(args), _fixed(kwargs)
+        args, kwargs = fixed(args), fixed(kwargs)
     kwargs = {key: int(arg) if isinstance(arg, np.integer) else arg for key, arg in kwargs.items()}  # an axis, a length
     if function in SHAPES_ONLY:
         return function(*bare(args), **bare(kwargs))
     if function in _SPECIAL:
         return _SPECIAL[function](function, *args, **kwargs)
     if (position := writes(function)) is not None:
-        target = args[position]
-        return write(target, function, *args[position + 1 :], **kwargs)
+        return write(_adopted(args[position]), function, *args[position + 1 :], **kwargs)
     dependent_shape(function, args, kwargs)
     if (out := kwargs.pop("out", None)) is not None:
         out[...] = traced_call(function, args, kwargs)
@@ -318,7 +256,7 @@ def _given(function: Function, args: tuple[Any, ...]) -> Any:
 def traced_results(function: Function, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
     """What a call has returned, traced."""
     now = recording()
-    for arg in _flat(args):
+    for arg in flat(args):
         if isinstance(arg, Traced) and arg.array is result:
             return arg
     if isinstance(result, tuple | list):
@@ -350,7 +288,7 @@ def _traced(result: Any, value: Value, args: Any) -> Traced:
         return Traced(np.asarray(result), value, scalar=True)
     traced = Traced(result, value)
     if result.base is not None:
-        for arg in _flat(args):
+        for arg in flat(args):
             if isinstance(arg, Traced) and np.may_share_memory(arg.array, result):
                 traced._whole, traced._way = arg, (value.function, value.args[1:], value.kwargs)  # type: ignore[assignment]
                 arg._views = [view for view in arg._views if view() is not None]
@@ -406,142 +344,3 @@ for _function, _ufunc in {
     np.amax: np.maximum, np.amin: np.minimum,
 }.items():  # fmt: skip
     _SPECIAL[_function] = lambda _, a, axis=None, *, _ufunc=_ufunc, **kwargs: _ufunc.reduce(a, axis=axis, **kwargs)
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-def write(target: Any, function: Function, *args: Any, **kwargs: Any) -> Any:
-    """Call ``function(target, *args)``, which writes into ``target``."""
-    now = recording()
-    if isinstance(target, np.ndarray):
-        target = now.adopt(target, Traced)
-    if target.scalar:
-        raise TypeError("a NumPy scalar does not change in place")
-    _own(target)
-    found = function(target.array, *bare(args), **bare(kwargs))
-    if function is operator.setitem and args[0] is Ellipsis:
-        _become(target, _filled(target, args[1]))
-    else:
-        value = now.step(written, (function, target._value, *args), kwargs, target)
-        _become(target, value)
-    return found if found is None else target
-
-
-def _filled(target: Traced, value: Any) -> Value:
-    """One number everywhere, or one array."""
-    now = recording()
-    if isinstance(value, bool | int | float | complex):
-        return now.step(np.full, (target.shape, value, target.dtype), {}, target)
-    value = now.operands(value if hasattr(value, "shape") else np.asarray(value))
-    if value.weak:
-        return now.step(np.full, (target.shape, value, target.dtype), {}, target)
-    return _fitted(value, target)
-
-
-def _own(target: Traced) -> None:
-    """See to it that the memory of an array may be written to: nobody outside of the capture sees it."""
-    whole = target
-    while whole._whole is not None:
-        whole = whole._whole
-    if not whole.borrowed:
-        return
-    whole.array, whole.borrowed = whole.array.copy(order="K"), False
-    for view, above in _all_views(whole):
-        function, args, kwargs = view.way
-        view.array = function(above.array, *args, **kwargs)
-
-
-def _all_views(whole: Traced) -> Iterator[tuple[Traced, Traced]]:
-    """Yield (view, what it is a view of), below ``whole``, from the outermost to the innermost."""
-    stack = [whole]
-    while stack:
-        top = stack.pop()
-        for reference in top._views:
-            if (view := reference()) is not None:
-                yield view, top
-                stack.append(view)
-
-
-def _become(target: Traced, value: Value) -> None:
-    """Give an array a new value, and what shares its memory, too."""
-    now = recording()
-    target._value = value
-    changed, whole = {id(target)}, target
-    while whole._whole is not None:
-        part, whole = whole, whole._whole
-        whole._value = _put_back(now, part, whole)
-        changed.add(id(whole))
-    for view, above in list(_all_views(whole)):
-        if id(view) not in changed:
-            function, args, kwargs = view.way
-            view._value = now.step(function, (above._value, *args), kwargs, view)
-
-
-def _put_back(now: Recording, part: Traced, whole: Traced) -> Value:
-    """The value of an array of which a part has a new value."""
-    function, args, _ = part.way
-    if function is operator.getitem:
-        return now.written(whole._value, operator.setitem, args[0], part._value)
-    if function is np.reshape:
-        return now.step(np.reshape, (part._value, whole.shape), {}, whole)
-    if function is np.transpose:
-        inverse = tuple(int(i) for i in np.argsort(args[0]))
-        return now.step(np.transpose, (part._value, inverse), {}, whole)
-    if function is np.ndarray.view and not args:
-        return part._value
-    if function in _PARTS:
-        return now.step(written, (into_part, whole, part, function, *args), {}, whole)
-    raise CaptureError(
-        f"{user_line()}: a compiled function writes into a view that {function.__name__} made; write into the array "
-        f"itself, or compute a new one"
-    )
-
-
-#: Functions that always see a part of an array, and never copy it.
-_PARTS = (np.diagonal, np.ndarray.diagonal, np.real, np.imag)
-
-
-def into_part(array: Any, part: Any, function: Function, *args: Any) -> None:
-    """Write into a part of an array, as a function sees it."""
-    seen = function(array, *args)
-    seen.flags.writeable = True  # NumPy locks some, for fear of misunderstandings
-    seen[...] = part
-
-
-# --- arguments ------------------------------------------------------------------------------------------------------
-def bare(arg: Any) -> Any:
-    """Replace what is traced in an argument by what it is in this run."""
-    if isinstance(arg, Traced):
-        return arg.array[()] if arg.scalar else arg.array
-    if isinstance(arg, tuple | list):
-        items = map(bare, arg)
-        return type(arg)(*items) if hasattr(arg, "_fields") else type(arg)(items)
-    if isinstance(arg, dict):
-        return {key: bare(item) for key, item in arg.items()}
-    return arg.number if isinstance(arg, Symbol) else arg  # type: ignore[attr-defined]
-
-
-def _fixed(arg: Any) -> Any:
-    """Traced integers among the arguments of a function are lengths, axes, indices: they become what they are now."""
-    if isinstance(arg, tuple | list):
-        items = map(_fixed, arg)
-        return type(arg)(*items) if hasattr(arg, "_fields") else type(arg)(items)
-    if isinstance(arg, dict):
-        return {key: _fixed(item) for key, item in arg.items()}
-    if isinstance(arg, slice):
-        return slice(*map(_fixed, (arg.start, arg.stop, arg.step)))
-    if isinstance(arg, Symbol) and not isinstance(arg, Traced) and isinstance(arg.number, int):  # type: ignore[attr-defined]
-        return arg.known()  # type: ignore[attr-defined]
-    return arg
-
-
-def _flat(args: Any) -> Iterator[Any]:
-    for arg in args:
-        if isinstance(arg, list | tuple):
-            yield from _flat(arg)
-        else:
-            yield arg
-
-
-def outranked(args: Any) -> bool:
-    """Whether something among the arguments wraps arrays, traced ones too: a Tensor, a batch of vmap."""
-    return any(depth(arg) > 0 for arg in _flat(args))

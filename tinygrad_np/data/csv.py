@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from tinygrad_np.data.errors import DataError
 
-__all__ = ["Table", "read_csv"]
+__all__ = ["LABELS", "Table", "read_csv"]
 
 #: Names of a column of labels, in lower case.
-_LABELS = ("label", "labels", "class", "target", "y")
+LABELS = ("label", "labels", "class", "target", "y")
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,7 @@ def _is_number(field: str) -> bool:
 
 def _label_column(path: Path, names: list[str], label: str | int | None, header: bool) -> int | None:
     if label is None:
-        return next((i for i, name in enumerate(names) if header and name.lower() in _LABELS), None)
+        return next((i for i, name in enumerate(names) if header and name.lower() in LABELS), None)
     if isinstance(label, str) and label in names:
         return names.index(label)
     if isinstance(label, str) and not label.lstrip("-").isdecimal():

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_np.data.archives import read_hdf5, read_npy, read_npz
-from tinygrad_np.data.csv import Table, read_csv
+from tinygrad_np.data.csv import LABELS, Table, read_csv
 from tinygrad_np.data.dataset import Dataset
 from tinygrad_np.data.errors import DataError
 from tinygrad_np.data.idx import read_idx
@@ -229,7 +229,7 @@ def _from_objects(source: Any, label: str | int | None, dtype: DTypeLike) -> Exa
 def _from_frame(frame: Any, label: str | int | None, dtype: DTypeLike) -> Examples:
     columns = list(frame.columns)
     if label is None:
-        label = next((c for c in columns if str(c).lower() in ("label", "labels", "class", "target", "y")), None)
+        label = next((c for c in columns if str(c).lower() in LABELS), None)
     if label is not None and label not in columns:
         raise DataError("DataFrame", f"there is no column {label!r}; there are {', '.join(map(str, columns[:5]))}, ...")
     wanted = [c for c in columns if c != label]
