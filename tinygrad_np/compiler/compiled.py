@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from functools import update_wrapper
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from tinygrad_np.compiler.recording import CaptureError, current
 from tinygrad_np.compiler.signature import MISS, Signature
 from tinygrad_np.grad_mode import mode
 from tinygrad_np.vectorize import active_sizes
+
+if TYPE_CHECKING:
+    from tinygrad_np.compiler.pictures import Pictures
 
 __all__ = ["Compiled"]
 
@@ -72,6 +75,8 @@ class Compiled:
         How often Python has run it to capture it.
     program : Program
         What the last capture has recorded.
+    graph : Pictures
+        The same as a picture; ``graph.after`` is what the passes have made of it.
     source : str
         The code that computes it.
     memory : int
@@ -199,6 +204,15 @@ class Compiled:
     def program(self) -> Program:
         """What the last capture has recorded."""
         return self._case().program
+
+    @property
+    def graph(self) -> Pictures:
+        """Two drawings: what was captured, and what the passes have made of it."""
+        from tinygrad_np.compiler.pictures import Pictures, outlined
+        from tinygrad_np.draw import Drawing
+
+        case = self._case()
+        return Pictures(*(Drawing(outlined(program)) for program in (case.program, case.plan.program)))
 
     @property
     def source(self) -> str:

@@ -22,7 +22,7 @@ from tinygrad_np.compiler.program import Program, Value, written
 from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.spelling import Names, array_text, function_text, plain_text
 
-__all__ = ["Source"]
+__all__ = ["Source", "gradient_names"]
 
 
 class Source:
@@ -48,7 +48,7 @@ class Source:
         self._number = 0
         self.functions: dict[str, str] = {}
         self.unused, self._named, self._unique = Names(), dict[Value, str](), dict[Any, str]()
-        self._hints = _gradient_names(program)
+        self._hints = gradient_names(program)
         for value in [*program.inputs, *program.state]:
             self._named[value] = self.unused(value.name or "x")
         for value in program.state:
@@ -326,7 +326,7 @@ def _constant_name(array: Any) -> str:
     return {0: "all_zeros", 1: "all_ones"}.get(array.reshape(-1)[0].item(), "all_equal")
 
 
-def _gradient_names(program: Program) -> dict[Value, str]:
+def gradient_names(program: Program) -> dict[Value, str]:
     """What is updated with a parameter is its gradient."""
     joins = [step for step in program.steps if step.function is join]
     states = set(program.state)

@@ -11,14 +11,14 @@ import numpy as np
 
 from tinygrad_np.graph import Node, walk
 
-__all__ = ["Arrow", "Box", "Kind", "Outline", "outline"]
+__all__ = ["SIGNS", "Arrow", "Box", "Kind", "Outline", "outline"]
 
 #: A ``result`` is what the drawing is of: the loss. A ``folded`` box stands for all that was left out.
 Kind = Literal["parameter", "input", "constant", "operation", "result", "folded"]
 
 
 #: Written at the second operand, where the order matters and shared operands may not stand in order.
-_SIGNS = {"subtract": "\N{MINUS SIGN}", "divide": "÷", "power": "^", "matmul": "@"}
+SIGNS = {"subtract": "\N{MINUS SIGN}", "divide": "÷", "power": "^", "matmul": "@"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _roles(node: Node) -> list[str]:
     if n == 1 or (node.primitive.variadic and not fixed):  # all operands are alike
         return [""] * n
     roles = [name if len(name) > 2 else "" for name in (*fixed, *[last] * (n - len(fixed)))]
-    roles[1] = roles[1] or _SIGNS.get(node.primitive.name, "")
+    roles[1] = roles[1] or SIGNS.get(node.primitive.name, "")
     return roles
 
 
