@@ -5,7 +5,6 @@ import json
 import math
 import os
 import pickle
-import subprocess
 import sys
 import zipfile
 
@@ -18,7 +17,6 @@ from hypothesis.extra import numpy as hnp
 from tinygrad_np import nn, optim, train
 from tinygrad_np._files import atomic_write
 from tinygrad_np.data import Dataset, digits
-from tinygrad_np.train import pictures
 
 
 def blobs(m=60, n_classes=3, seed=0, dtype=np.float64):
@@ -428,7 +426,7 @@ def test_without_matplotlib_all_but_the_pictures_is_written(tmp_path, monkeypatc
     assert {"model.npz", "config.json", "history.jsonl", "scores.json", "graph.dot"} <= set(report.files)
     assert not [name for name in report.files if name.endswith(".png")]
     (note,) = (note for note in report.notes if "PNG" in note)
-    assert "tinygrad_np[train]" in note
+    assert "tinygrad_np[plot]" in note
 
 
 def test_a_folder_of_a_run_is_new_or_empty(tmp_path, monkeypatch):
@@ -465,49 +463,3 @@ def test_a_damaged_run_folder_is_a_clear_error(tmp_path, damage):
         train.save_arrays(tmp_path / "model.npz", {"w": np.zeros(3 * 16 + 17 * 3)})
     with pytest.raises(ValueError, match=r"config\.json is no|model\.npz (is no|do not fit)"):
         train.load_model(tmp_path)
-
-
-# ---- pictures ----
-
-
-def pixels(figure, path):
-    pictures.save_png(figure, path)
-    image = pytest.importorskip("matplotlib.image").imread(path)
-    assert image.ndim == 3
-    assert image.std() > 0.01
-    return image
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("epochs", [1, 2, 40])
-@pytest.mark.parametrize("validation", [False, True])
-def test_cost_curves_are_drawn(tmp_path, epochs, validation):
-    pytest.importorskip("matplotlib")
-    more = {"validation_cost": 1.0, "validation_accuracy": 0.5} if validation else {}
-    history = train.History(train.Epoch(i, 1 / i, 1 - 1 / i, **more) for i in range(1, epochs + 1))
-    pixels(pictures.cost_curves(history), tmp_path / "a.png")
-    pictures.save_png(pictures.cost_curves(history), tmp_path / "b.png")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(("n", "right"), [(2, False), (10, False), (10, True), (40, False)])
-def test_confusion_and_predictions_are_drawn(tmp_path, n, right):
-    pytest.importorskip("matplotlib")
-    names = tuple(f"class {i}" for i in range(n)) if n == 2 else tuple(map(str, range(n)))
-    y = np.arange(25) % n
-    predicted = y if right else (y + 1) % n
-    pixels(pictures.confusion(train.confusion_matrix(y, predicted, n), names), tmp_path / "c.png")
-    probabilities = 0.9 * np.eye(n)[predicted] + 0.1 / n
-    images = np.random.default_rng(0).random((25, 8, 8))
-    pixels(pictures.predictions(images, y, probabilities, names), tmp_path / "p.png")
-
-
-def test_pictures_leave_pyplot_alone():
-    pytest.importorskip("matplotlib")
-    script = (
-        "import sys; from tinygrad_np.train import History, Epoch, pictures;"
-        "pictures.cost_curves(History([Epoch(1, 1.0, 0.5)]));"
-        "sys.exit('matplotlib.pyplot' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", script]).returncode == 0

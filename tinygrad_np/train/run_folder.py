@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np import __version__, nn
+from tinygrad_np import __version__, nn, plot
 from tinygrad_np import functional as F
 from tinygrad_np._arrays import load_arrays, save_arrays
 from tinygrad_np._files import atomic_write
 from tinygrad_np.draw import draw
 from tinygrad_np.tensor import Tensor
-from tinygrad_np.train import pictures
 from tinygrad_np.train.config import Config
 from tinygrad_np.train.fit import objective, predict_logits
 from tinygrad_np.train.metrics import confusion_matrix
@@ -161,13 +160,13 @@ def _draw_pictures(run: Run, folder: Path) -> list[str]:
     logits = predict_logits(run.model, test.x)
     matrix = confusion_matrix(test.y, logits.argmax(axis=1), len(test.class_names))
     try:
-        pictures.save_png(pictures.cost_curves(run.history), folder / "cost.png")
-        pictures.save_png(pictures.confusion(matrix, test.class_names), folder / "confusion.png")
+        plot.save_png(plot.cost_curves(run.history), folder / "cost.png")
+        plot.save_png(plot.confusion_matrix(matrix, test.class_names), folder / "confusion.png")
         if test.image_shape is not None:
             images = test.x.reshape(-1, *test.image_shape)
             probabilities = F.softmax(Tensor(logits)).numpy()
-            grid = pictures.predictions(images, test.y, probabilities, test.class_names)
-            pictures.save_png(grid, folder / "predictions.png")
+            grid = plot.image_grid(images, probabilities, test.y, test.class_names)
+            plot.save_png(grid, folder / "predictions.png")
     except ImportError as error:
         return [f"no PNG was drawn: {error}"]
     return []
