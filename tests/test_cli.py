@@ -225,7 +225,7 @@ def test_without_matplotlib_and_graphviz_it_trains_all_the_same(tmp_path, monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     assert cli.main(["train", *SMALL]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^Note: no PNG was drawn: .*'tinygrad_np\[train\]'$", out, re.MULTILINE)
+    assert re.search(r"^Note: no PNG was drawn: .*'tinygrad_np\[plot\]'$", out, re.MULTILINE)
     assert re.search(r"^Note: graph.svg was not drawn: .*Graphviz", out, re.MULTILINE)
     assert "model.npz" in out
 
