@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import struct
@@ -95,6 +96,30 @@ def test_a_column_that_is_not_there(tmp_path: Path) -> None:
         load(path, label="digit")
     with pytest.raises(DataError, match="the columns are 0 to 4"):
         load(path, label=5)
+
+
+cells = st.sampled_from(["0", "12", "-3", "+5", " 7", "1.5", "1e3", '"4"', "- 5", "", "0x1f", "9223372036854775808", "-9223372036854775809",
+                         "9007199254740993", "\u0661", "1_0", "nan", "inf", "1e400", "5-3", "cat", "1;2", "1\t2"])  # fmt: skip
+
+
+@given(
+    rows=st.lists(st.lists(cells, min_size=2, max_size=3), min_size=1, max_size=4), delimiter=st.sampled_from(",;\t")
+)
+def test_a_table_is_what_python_makes_of_its_fields(rows: Any, delimiter: str, tmp_path_factory: Any) -> None:
+    text = "".join(delimiter.join(row) + "\n" for row in rows)
+    path = written(tmp_path_factory.mktemp("csv"), "t.csv", "a" + f"{delimiter}b" * (len(rows[0]) - 1) + "\n" + text)
+    fields = list(csv.reader(text.splitlines(), delimiter=delimiter))
+    try:
+        expected = [[float(field) for field in row] for row in fields]
+        good = all(len(row) == len(rows[0]) for row in expected) and np.isfinite(expected).all()
+        good = good and text.isascii() and "_" not in text
+    except ValueError:
+        good = False
+    if good:
+        assert read_csv(path, delimiter=delimiter, dtype=np.float64).features.tolist() == expected
+    else:
+        with pytest.raises(DataError):
+            read_csv(path, delimiter=delimiter)
 
 
 # --- IDX ----------------------------------------------------------------------------------------------------------

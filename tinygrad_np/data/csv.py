@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,11 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_np.data.errors import DataError
+from tinygrad_np.data.idx import LIMIT
+from tinygrad_np.data.integers import read_integers
 
 __all__ = ["LABELS", "Table", "read_csv"]
 
 #: Names of a column of labels, in lower case.
 LABELS = ("label", "labels", "class", "target", "y")
+
+
+_LONGEST_LINE = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,37 +99,47 @@ def read_csv(
     """
     path = Path(path)
     delimiter, fields = _first_row(path, delimiter)
-    is_label = int(label) % len(fields) if isinstance(label, int) else None  # which may be text in any row
-    header = not all(_is_number(field) for i, field in enumerate(fields) if i != is_label)
+    number = int(label) % len(fields) if label is not None and _is_whole(label) else None
+    header = not all(_is_number(field) for i, field in enumerate(fields) if i != number)
     names = [name.strip() for name in fields] if header else [str(i) for i in range(len(fields))]
     place = _label_column(path, names, label, header)
     wanted = [i for i in range(len(names)) if i != place]
     if not wanted:
         raise DataError(path, "the only column is that of the labels")
-    read = partial(np.loadtxt, path, delimiter=delimiter, skiprows=int(header), quotechar='"', comments=None,
-                   encoding="utf-8-sig", ndmin=2)  # fmt: skip
-    labels = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a file without rows, which is an error here
-        try:
-            numbers = read(dtype=np.float64)
-        except ValueError as error:  # perhaps it is the labels that are no numbers
-            _look_for_mistakes(path, delimiter, header, names, wanted)
-            if place is None:
-                raise DataError(path, str(error)) from None
-            numbers, labels = read(dtype=np.float64, usecols=wanted), read(dtype=str, usecols=place)[:, 0]
-        else:
-            if place is not None:
-                labels, numbers = numbers[:, place], numbers[:, wanted]
+    lines = islice(_lines(path, len(names)), int(header), None)
+    found = read_integers(lines, len(names), delimiter, place, dtype)
+    numbers, labels = found or _read_any(path, delimiter, header, names, place, wanted)
     if not len(numbers):
         raise DataError(path, "there is a header, but no row" if header else "there are no rows")
-    columns = [names[i] for i in wanted]
     if not np.isfinite(numbers).all():
         _look_for_mistakes(path, delimiter, header, names, wanted)
-    if labels is None or place is None:
-        return Table(numbers.astype(dtype), None, columns, None)
-    _check_labels(path, labels, names[place], header)
-    return Table(numbers.astype(dtype), labels, columns, names[place])
+    if labels is not None and place is not None:
+        _check_labels(path, labels, names[place], header)
+    return Table(numbers.astype(dtype), labels, [names[i] for i in wanted], None if place is None else names[place])
+
+
+def _read_any(
+    path: Path, delimiter: str, header: bool, names: list[str], place: int | None, wanted: list[int]
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Read features and labels, of which the labels may be text."""
+    read = partial(np.loadtxt, delimiter=delimiter, skiprows=int(header), quotechar='"', comments=None, ndmin=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a file without rows, of which the caller complains
+        try:
+            try:
+                numbers = read(_lines(path, len(names)), dtype=np.float64)
+                if numbers.shape[1] == len(names):
+                    return numbers[:, wanted], None if place is None else numbers[:, place]
+            except ValueError:
+                if place is None:
+                    raise
+            # Perhaps it is the labels that are no numbers. (With usecols, loadtxt lets rows be longer than others.)
+            _look_for_mistakes(path, delimiter, header, names, wanted)
+            numbers = read(_lines(path, len(names)), dtype=np.float64, usecols=wanted)
+            return numbers, None if place is None else read(_lines(path), dtype=str, usecols=place)[:, 0]
+        except ValueError as error:
+            _look_for_mistakes(path, delimiter, header, names, wanted)
+            raise error if isinstance(error, DataError) else DataError(path, str(error)) from None
 
 
 def _first_row(path: Path, delimiter: str | None) -> tuple[str, list[str]]:
@@ -139,12 +155,29 @@ def _first_row(path: Path, delimiter: str | None) -> tuple[str, list[str]]:
 
 def _rows(path: Path, delimiter: str) -> Iterator[list[str]]:
     """The fields of each row that is not empty."""
+    try:
+        yield from (row for row in csv.reader(_lines(path), delimiter=delimiter) if row)
+    except csv.Error as error:
+        raise DataError(path, f"this is no table in text form: {error}") from None
+
+
+def _lines(path: Path, n_columns: int = 0) -> Iterator[str]:
+    """The lines of a text, as long as they and their numbers fit into memory: a small file can expand to a huge one."""
+    size = 0
     with _open(path) as file:
         try:
-            yield from (row for row in csv.reader(file, delimiter=delimiter) if row)
+            while line := file.readline(_LONGEST_LINE):
+                if len(line) == _LONGEST_LINE:
+                    raise DataError(path, f"a line has {_LONGEST_LINE:,} characters or more: this is no table")
+                size += 8 * n_columns
+                if size > LIMIT:
+                    raise DataError(path, f"its numbers would take more than {LIMIT // 2**30} GiB")
+                yield line
         except UnicodeDecodeError as error:
             raise DataError(path, f"this is no text in UTF-8 ({error.reason} at byte {error.start})") from None
-        except (csv.Error, EOFError, zlib.error, lzma.LZMAError) as error:
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            if getattr(error, "errno", None) is not None:  # of the disk, not of what is on it
+                raise
             raise DataError(path, f"this is no table in text form: {error}") from None
 
 
@@ -159,7 +192,12 @@ def _is_number(field: str) -> bool:
         float(field)
     except ValueError:
         return False
-    return True
+    return field.isascii() and "_" not in field  # which Python reads, and NumPy does not
+
+
+def _is_whole(label: str | int) -> bool:
+    """Whether it is the number of a column, also where it comes from a command line."""
+    return isinstance(label, int) or label.removeprefix("-").isdecimal()
 
 
 def _label_column(path: Path, names: list[str], label: str | int | None, header: bool) -> int | None:
@@ -167,7 +205,7 @@ def _label_column(path: Path, names: list[str], label: str | int | None, header:
         return next((i for i, name in enumerate(names) if header and name.lower() in LABELS), None)
     if isinstance(label, str) and label in names:
         return names.index(label)
-    if isinstance(label, str) and not label.lstrip("-").isdecimal():
+    if not _is_whole(label):
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         raise DataError(path, f"there is no column {label!r}; there are {shown}")
     place = int(label)
