@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import struct
+import sys
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -98,8 +100,33 @@ def test_a_column_that_is_not_there(tmp_path: Path) -> None:
         load(path, label=5)
 
 
-cells = st.sampled_from(["0", "12", "-3", "+5", " 7", "1.5", "1e3", '"4"', "- 5", "", "0x1f", "9223372036854775808", "-9223372036854775809",
-                         "9007199254740993", "\u0661", "1_0", "nan", "inf", "1e400", "5-3", "cat", "1;2", "1\t2"])  # fmt: skip
+cells = st.sampled_from(
+    [
+        "0",
+        "12",
+        "-3",
+        "+5",
+        " 7",
+        "1.5",
+        "1e3",
+        '"4"',
+        "- 5",
+        "",
+        "0x1f",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "9007199254740993",
+        "\u0661",
+        "1_0",
+        "nan",
+        "inf",
+        "1e400",
+        "5-3",
+        "cat",
+        "1;2",
+        "1\t2",
+    ]
+)
 
 
 @given(
@@ -169,11 +196,60 @@ def test_mnist_like_files_find_each_other(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+# --- names --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """A data set "mnist" of two pictures, by URL; what is not in it cannot be reached."""
+    pooch = pytest.importorskip("pooch")
+    sources = sys.modules["tinygrad_np.data.named"]  # whose name in the package is that of the function
+    files = {
+        "train-images-idx3-ubyte.gz": gzip.compress(idx(np.full((2, 3, 4), 51, "u1"))),
+        "train-labels-idx1-ubyte.gz": gzip.compress(idx(np.array([1, 0], "u1"))),
+    }
+    sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    source = sources._Source(("http://a/", "http://b/"), sha256, ("trouser", "coat"))
+    monkeypatch.setitem(sources._DOWNLOADS, "mnist", source)
+    monkeypatch.setenv("TINYGRAD_NP_DATA", str(tmp_path / "cache"))
+    served = {f"http://b/{name}": content for name, content in files.items()}
+
+    def download(_: Any, url: str, output_file: str, __: Any, check_only: bool = False) -> None:
+        if url not in served:
+            raise ConnectionError(f"no route to {url}")
+        Path(output_file).write_bytes(served[url])
+
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", download)
+    return served
+
+
+def test_a_data_set_is_downloaded_once_and_from_the_mirror_that_answers(internet: dict[str, bytes]) -> None:
+    for _ in range(2):
+        found = load("mnist")
+        assert str(found) == "mnist: 2 examples of 3x4, 2 classes"
+        assert found.dataset().class_names == ("trouser", "coat")
+        internet.clear()
+
+
+@pytest.mark.parametrize("trouble", ["no internet", "other bytes", "truncated"])
+def test_a_download_that_fails_says_what_can_be_given_instead(internet: dict[str, bytes], trouble: str) -> None:
+    if trouble == "no internet":
+        internet.clear()
+    for url, content in internet.items():
+        internet[url] = content[:-1] + b"?" if trouble == "other bytes" else content[:30]
+    with pytest.raises(DataError, match=r"^mnist: cannot be downloaded .*put train-images-idx3-ubyte\.gz, .*folder"):
+        load("mnist")
+
+
 # --- archives -----------------------------------------------------------------------------------------------------
 def test_arrays_of_many_names(tmp_path: Path) -> None:
     x, y = np.arange(24, dtype="u1").reshape(4, 2, 3), np.array([[0, 1, 1, 0]])
-    np.savez_compressed(tmp_path / "cat.npz", train_set_x=x, train_set_y=y, test_set_x=x[:2], test_set_y=y[:, :2],
-                        list_classes=np.array([b"non-cat", b"cat"]))  # fmt: skip
+    np.savez_compressed(
+        tmp_path / "cat.npz",
+        train_set_x=x,
+        train_set_y=y,
+        test_set_x=x[:2],
+        test_set_y=y[:, :2],
+        list_classes=np.array([b"non-cat", b"cat"]),
+    )
     found = load(tmp_path / "cat.npz")
     assert found.dataset().class_names == ("non-cat", "cat")
     assert found.test.dataset().y.tolist() == [0, 1]

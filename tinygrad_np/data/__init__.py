@@ -4,8 +4,13 @@ from tinygrad_np.data.batches import batches
 from tinygrad_np.data.dataset import Dataset
 from tinygrad_np.data.digits import digits
 from tinygrad_np.data.errors import DataError
-from tinygrad_np.data.loading import Examples, load
-from tinygrad_np.data.preprocessing import Standardizer, one_hot
+from tinygrad_np.data.examples import Examples
+from tinygrad_np.data.loading import load
+from tinygrad_np.data.named import named
+from tinygrad_np.data.preprocessing import Preprocessing, Standardizer, one_hot
 from tinygrad_np.data.split import split
 
-__all__ = ["DataError", "Dataset", "Examples", "Standardizer", "batches", "digits", "load", "one_hot", "split"]
+__all__ = [
+    "DataError", "Dataset", "Examples", "Preprocessing", "Standardizer", "batches", "digits", "load", "named",
+    "one_hot", "split",
+]  # fmt: skip

@@ -19,8 +19,17 @@ __all__ = ["SUFFIXES", "read_image", "read_images"]
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def read_image(path: str | os.PathLike[str], size: tuple[int, int] = (64, 64)) -> NDArray[np.uint8]:
-    """Read a picture as bytes of shape (height, width, 3), resized to ``size``, which is (height, width).
+def read_image(
+    path: str | os.PathLike[str], size: tuple[int, int] | None = (64, 64), *, grey: bool = False
+) -> NDArray[np.uint8]:
+    """Read a picture as bytes of shape (height, width, 3), or (height, width) in shades of grey.
+
+    Parameters
+    ----------
+    path : path_like
+    size : tuple of int or None
+        The height and width to resize it to; None leaves it as it is.
+    grey : bool
 
     Raises
     ------
@@ -36,9 +45,10 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int] = (64, 64)) -
         warnings.simplefilter("error", image_module.DecompressionBombWarning)
         try:
             with image_module.open(file, formats=("PNG", "JPEG")) as image:
-                height, width = size
-                pixels = image.convert("RGB").resize((width, height), image_module.Resampling.BILINEAR)
-                return np.asarray(pixels, np.uint8)
+                pixels = image.convert("L" if grey else "RGB")
+                if size is not None and size != (pixels.height, pixels.width):
+                    pixels = pixels.resize((size[1], size[0]), image_module.Resampling.BILINEAR)
+                return np.array(pixels, np.uint8)
         except (image_module.DecompressionBombWarning, image_module.DecompressionBombError) as error:
             raise DataError(path, f"the picture is too large: {error}") from None
         except image_module.UnidentifiedImageError:
