@@ -232,7 +232,7 @@ class engine(Adapted):
         return arrays if isinstance(out, tuple) else arrays[0]
 
     def record(self, function: Function, variables: list[Array]) -> tuple[list[Array], Callable[[Any], Sequence[Any]]]:
-        outs, pullback = vjp(lambda *tensors: function(tensors), *variables)
+        outs, pullback = vjp(lambda *tensors: function(tensors), *map(wrap, variables))
         return list(map(_array, outs)), lambda cotangents: list(map(_array, pullback(list(cotangents))))
 
     def _results(self, out: Any) -> Any:

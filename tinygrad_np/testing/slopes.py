@@ -215,19 +215,16 @@ def random_direction(at: Sequence[Array], rng: np.random.Generator) -> list[Arra
     """
     count = max(1, sum(x.size for x in at))
     shrink = 2.0 ** -round(np.log2(count) / 2)
-    return [np.asarray(_signed(x, rng, shrink) * scales(x)) for x in at]
+    return [_signed(x, rng, shrink * scales(x)) for x in at]
 
 
-#: Numbers of either sign between 1/2 and 1: one for each byte.
-_BYTES = np.concatenate([np.arange(128, 256), -np.arange(128, 256)]) / 256
-
-
-def _signed(like: Array, rng: np.random.Generator, size: float) -> Array:
-    """Numbers of either sign between ``size / 2`` and ``size``."""
+def _signed(like: Array, rng: np.random.Generator, size: Array) -> Array:
+    """Numbers of either sign between ``size / 2`` and ``size``, of fifteen bits: two random bytes make one of them."""
 
     def draw() -> Array:
-        numbers = (size * _BYTES)[np.frombuffer(rng.bytes(like.size), np.uint8)]
-        return numbers.reshape(like.shape)
+        bits = np.frombuffer(rng.bytes(2 * like.size), np.int16) | 2**14  # 2**14 to 2**15 - 1, or -(2**14) to -1
+        bits -= bits >> 15 & 2**14 - 1  # -(2**15 - 1) to -(2**14)
+        return np.asarray(bits.reshape(like.shape) * (size / 2**15))
 
     return np.asarray(draw() + 1j * draw() if like.dtype.kind == "c" else draw())
 

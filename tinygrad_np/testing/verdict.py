@@ -109,7 +109,10 @@ class Verdict:
         wrong = [o for o in check.oracles if not o.agrees(truth)]
         nan = any(np.isnan(o.slope) for o in wrong)
         error = float(truth.error)
-        floor = 8 * float(line.rounding) / THOROUGH[-1] + 1e-9 * line.reach(THOROUGH)
+        unit = float(np.max(np.abs(check.weights), initial=0))
+        unit *= max(float(np.max(np.abs(v), initial=0)) for v in check.along)
+        # a zero that comes from what cancels, as second derivatives do, has more noise than its rounding tells
+        floor = 8 * float(line.rounding) / THOROUGH[-1] + 1e-9 * line.reach(THOROUGH) + 16 * DOUBLE * unit
         certain = np.isfinite(error) and error <= 1e-3 * size + floor
         far = wrong and not any(o.agrees(truth, 100) for o in wrong)
         if not nan and not certain and not (far and np.isfinite(error)):
@@ -121,8 +124,6 @@ class Verdict:
             raise AtKink("the slope jumps (there is a kink)", line)
         if not wrong:
             return
-        unit = float(np.max(np.abs(check.weights), initial=0))
-        unit *= max(float(np.max(np.abs(v), initial=0)) for v in check.along)
         if off <= 1e-5 * size or off <= 1e-9 * unit:
             blurred = 16 * self.blurred()
             if abs(truth.value) <= 8 * error:  # a zero, of which rounding leaves something
