@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["batches"]
+__all__ = ["batches", "in_order"]
+
+Array = NDArray[Any]
 
 
 def batches(
-    x: NDArray[Any],
-    y: NDArray[Any],
+    x: Array,
+    y: Array,
     batch_size: int = 64,
     *,
     rng: np.random.Generator | int | None = None,
     shuffle: bool = True,
     drop_last: bool = False,
-) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+) -> Iterator[tuple[Array, Array]]:
     """Iterate over ``x`` and ``y`` in mini-batches, once.
 
     What is shuffled is the order, not the data: memory holds one batch at a time, never a second data set.
@@ -60,14 +62,19 @@ def batches(
         raise ValueError(f"x has {m} examples and y has {len(y)}: give both one row per example")
     if batch_size < 0:
         raise ValueError(f"batch_size={batch_size} is negative: give a positive number, or 0 for all in one batch")
-    size = batch_size or max(m, 1)
     order = np.random.default_rng(rng).permutation(m) if shuffle else None
-    stop = m - m % size if drop_last else m
+    return in_order((x, y), order, batch_size or max(m, 1), drop_last=drop_last)
 
-    def generate() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-        for start in range(0, stop, size):
-            here = slice(start, start + size)
-            chosen = here if order is None else order[here]
-            yield x[chosen], y[chosen]
 
-    return generate()  # so that bad arguments raise at the call, not at the first batch
+def in_order(
+    arrays: Sequence[Array | None], order: Array | None, size: int, start: int = 0, *, drop_last: bool = False
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the batches of arrays of one length, in the order of their indices, from batch ``start`` on.
+
+    Without an order they are views; ``None`` stands for itself in each batch.
+    """
+    m = len(next(array for array in arrays if array is not None))
+    for first in range(start * size, m - m % size if drop_last else m, size):
+        here = slice(first, first + size)
+        chosen = here if order is None else order[here]
+        yield tuple(None if array is None else array[chosen] for array in arrays)

@@ -21,6 +21,8 @@ def split(
 ) -> tuple[Dataset, Dataset, Dataset]:
     """Split ``data`` at random into training, validation and test parts with the same mix of classes.
 
+    Where ``y`` is not the number of a class, the split is at random alone.
+
     Parameters
     ----------
     data : Dataset
@@ -66,7 +68,8 @@ def split(
             raise ValueError(
                 f"the {name} part of {data.size} examples would be empty: give more data, or other fractions"
             )
-    order = _stratified_order(data.y, np.random.default_rng(rng))
+    classes = data.y if data.y.ndim == 1 and data.class_names else np.zeros(data.size, int)
+    order = _stratified_order(classes, np.random.default_rng(rng))
     chosen = np.split(order, [n_test, n_test + n_validation])
     by_name = dict(zip(("test", "validation", "training"), chosen, strict=True))
     training, validation_part, test_part = (data.take(np.sort(by_name[name]), name) for name in sizes)

@@ -121,7 +121,7 @@ def mse(predictions: T, targets: Array, reduction: Reduction = "mean") -> T:
     return _reduced(neural.squared_error(predictions, targets), reduction)  # type: ignore[no-any-return]
 
 
-def l2_penalty(weights: Iterable[Tensor], lambd: float, m: int) -> Tensor:
+def l2_penalty(weights: Iterable[Tensor], lambd: float, m: float) -> Tensor:
     """The penalty ``lambd / (2 m) * sum(W^2)`` over some weights; its gradient is ``lambd / m * W``.
 
     Parameters
@@ -130,8 +130,8 @@ def l2_penalty(weights: Iterable[Tensor], lambd: float, m: int) -> Tensor:
         What to penalize: by custom the weight matrices, and not the biases.
     lambd : float
         The strength λ.
-    m : int
-        How many examples λ is shared among: usually all those of the training data.
+    m : float
+        How many examples λ is shared among: usually all those of the training data, or the sum of their weights.
 
     Raises
     ------

@@ -111,6 +111,14 @@ class Optimizer:
         self.param_groups.append({"params": params} | options)
 
     # --- a step -----------------------------------------------------------------------------------------------------
+    def set_up(self) -> None:
+        """Make the memory of all parameters now, and not each in its first step."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                memory = self.state.setdefault(p, {"step": 0})
+                for name in self._buffers(group):
+                    memory.setdefault(name, np.zeros_like(p._data))
+
     def step(self) -> None:
         """Change each parameter that has a gradient; the others stay as they are.
 
@@ -176,7 +184,12 @@ class Optimizer:
         options, state = read_state(self._name, state_dict, self.param_groups, self._buffers)
         for group, loaded in zip(self.param_groups, options, strict=True):
             group.update(loaded)
-        self.state = state
+        for p in [p for p in self.state if p not in state]:
+            del self.state[p]
+        for p, memory in state.items():  # into the dicts that are there: compiled steps know them
+            known = self.state.setdefault(p, {})
+            known.clear()
+            known.update(memory)
 
     @property
     def _name(self) -> str:

@@ -14,7 +14,8 @@ from tinygrad_np import nn
 from tinygrad_np._extras import require
 from tinygrad_np.data import Dataset, split
 from tinygrad_np.train.config import Config
-from tinygrad_np.train.fit import Score, evaluate, fit
+from tinygrad_np.train.evaluate import Score, evaluate
+from tinygrad_np.train.fit import fit
 from tinygrad_np.train.history import Epoch, History
 
 __all__ = ["Run", "run"]

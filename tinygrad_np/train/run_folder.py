@@ -21,9 +21,10 @@ from tinygrad_np._files import atomic_write
 from tinygrad_np.draw import draw
 from tinygrad_np.tensor import Tensor
 from tinygrad_np.train.config import Config
-from tinygrad_np.train.fit import objective, predict_logits
+from tinygrad_np.train.evaluate import predict_logits
 from tinygrad_np.train.metrics import confusion_matrix
 from tinygrad_np.train.run import Run
+from tinygrad_np.train.step import objective
 
 __all__ = ["Report", "load_model", "new_folder", "write_report"]
 
