@@ -93,7 +93,7 @@ def decision_boundary(
 
 def _answer(predict: Module | Callable[[NDArray[Any]], Any], points: NDArray[Any]) -> NDArray[Any]:
     if isinstance(predict, Module):
-        from tinygrad_np.train.fit import predict_logits  # here, because training itself imports these pictures
+        from tinygrad_np.train.evaluate import predict_logits  # here, because training itself imports these pictures
 
         return predict_logits(predict, points)
     with no_grad():
