@@ -142,7 +142,7 @@ def test_digits_without_scikit_learn_name_the_extra(monkeypatch):
         (np.zeros((3, 2)), np.zeros(2, int), {}, r"\(3, 2\).*\(2,\)"),
         (np.zeros(3), np.zeros(3, int), {}, "one row per example"),
         (np.zeros((0, 2)), np.zeros(0, int), {}, "no examples"),
-        (np.zeros((2, 2)), np.zeros(2), {}, "integers, not float64"),
+        (np.zeros((2, 2)), np.zeros(2, complex), {}, "labels must be integers, .* not complex128"),
         (np.zeros((2, 2)), np.array([0, -1]), {}, "label -1 is outside"),
         (np.zeros((2, 2)), np.array([0, 2]), {"class_names": ("a", "b")}, "label 2 is outside the 2 classes"),
         (np.zeros((2, 6)), np.array([0, 1]), {"image_shape": (2, 2)}, r"no image of \(2, 2\)"),
