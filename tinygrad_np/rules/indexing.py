@@ -98,7 +98,7 @@ def _flat_places(shape: tuple[int, ...], indices: tuple[Any, ...]) -> Any:
 )
 def setitem(a: Any, v: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
     """Return a copy of ``a`` with ``v`` written at ``index``."""
-    out = a.copy()
+    out = a.copy() if a.shape else np.copy(a)  # without axes, a cotangent may be a NumPy scalar
     out[_join(index, indices)] = v
     return out
 
