@@ -1,4 +1,4 @@
-"""Threads and tasks: nobody sees another's modes, and what runs side by side computes the bits of one after the other."""
+"""Threads and tasks: nobody sees another's modes, and side by side comes out what comes out one after the other."""
 
 from __future__ import annotations
 
