@@ -571,3 +571,17 @@ def test_settings_that_are_set_to_what_they_were() -> None:
         if i % 3 == 0:
             np.testing.assert_array_equal(g(-X), f(-X))
     assert g.captures <= 5
+
+
+def test_conditions_are_looked_at_again_when_the_numbers_change() -> None:
+    targets, x = np.array([0.0, 1.0]), np.array([3.0, -1.0])
+    loss = compile(lambda x: F.sigmoid_cross_entropy(x, targets))
+    for changed in (0.0, 0.5, 0.5, 0.25):
+        targets[0] = changed
+        np.testing.assert_array_equal(loss(x), F.sigmoid_cross_entropy(x, targets))
+    for wrong in (2.0, np.nan):
+        targets[0] = wrong
+        with pytest.raises(ValueError, match="targets"):
+            loss(x)
+    targets[0] = 0.25
+    np.testing.assert_array_equal(loss(x), F.sigmoid_cross_entropy(x, targets))

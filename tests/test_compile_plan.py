@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import Builder, chain, classifier, programs, tiny
 
-from tinygrad_np.compiler import loops, packing
+from tinygrad_np.compiler import loops, packing, runtime
 from tinygrad_np.compiler.interpret import interpret
 from tinygrad_np.compiler.pictures import outlined
 from tinygrad_np.compiler.plan import build
@@ -69,18 +69,28 @@ def test_what_is_written_is_a_copy(tmp_path: Any) -> None:
         assert_equal(reference, found)
 
 
-def test_both_threads_obey_errstate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plans_do_not_warn_in_either_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinygrad_np.compiler.loops._WORTH_A_THREAD", 0)
     built = Builder()
     x = built.input(np.zeros(64), "x")
     built.program.results = [built(np.multiply, built(np.exp, x), 2.0)]
     plan = build(built.program, large=2, block=64, threads=2)
     assert "both(" in plan.source
-    with np.errstate(all="raise"), pytest.raises(FloatingPointError):
-        plan([np.r_[np.zeros(63), 1000.0]], [])
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="raise"):
         warnings.simplefilter("error")
         assert np.isinf(plan([np.full(64, 1000.0)], [])[0][0]).all()
+
+
+def test_an_error_in_the_other_thread_is_raised_in_this_one() -> None:
+    done = []
+
+    def loop(rows: list[float]) -> None:
+        done.extend(1 / row for row in rows)
+
+    with pytest.raises(ZeroDivisionError):
+        runtime.both(loop, [1.0, 2.0, 4.0, 0.0])
+    runtime.both(loop, [1.0, 2.0, 8.0])
+    assert sorted(done) == sorted([1.0, 0.5, 0.25, 1.0, 0.5, 0.125])
 
 
 def test_results_are_used_again_when_nobody_holds_them() -> None:
@@ -150,3 +160,27 @@ def test_a_picture_shows_the_latest_steps_and_folds_the_others(built: Builder, r
             assert not isinstance(step.function, np.ufunc) or len(inflow) == len(expected)
         becomes = {line for box in of_steps for line in box.lines if "→" in line}
         assert becomes >= {f"→ {s.name}" for s, v in program.updates.items() if s.name and v.function is not None}
+
+
+def test_results_are_overwritten_only_in_the_places_that_get_the_new_ones() -> None:
+    built = Builder()
+    x = built.input(np.ones(5000), "x")
+    built.program.results = [built(np.add, x, 1.0), built(np.multiply, x, 2.0)]
+    plan, ones = build(built.program), np.ones(5000)
+    place = dict(enumerate(plan([ones], [])[0]))
+
+    def replace(factor: float, *keys: int) -> bool:
+        before = [place[0].ctypes.data, place[1].ctypes.data]
+        place.update(enumerate(plan([factor * ones], [], [place[key] for key in keys])[0]))
+        np.testing.assert_array_equal(place[0], factor * ones + 1)
+        np.testing.assert_array_equal(place[1], factor * ones * 2)
+        return before == [place[0].ctypes.data, place[1].ctypes.data]
+
+    replace(1.0, 0, 1)  # by now it knows which these are
+    assert replace(2.0, 0, 1)
+    kept = place[1]
+    assert not replace(3.0, 0, 1)  # somebody else holds one
+    np.testing.assert_array_equal(kept, 4 * ones)
+    assert not replace(4.0, 1, 0)  # they go elsewhere
+    assert replace(5.0, 0, 1)
+    assert not replace(6.0, 1)

@@ -100,11 +100,8 @@ class Compiled:
         if current.get() is not None or active_sizes.get() or not isinstance(mode(), bool):
             return self.function(*args, **kwargs)  # inside of another capture, or of vmap, or somebody watches
         for case in self._cases:
-            if case.confirmed:
-                with np.errstate(all="ignore"):  # what an operation did or did not warn of, it has said when captured
-                    result = case.signature.call(args, kwargs, case.plan)
-                if result is not MISS:
-                    return result
+            if case.confirmed and (result := case.signature.call(args, kwargs, case.plan)) is not MISS:
+                return result
         return self._capture(args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

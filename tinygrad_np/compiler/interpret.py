@@ -58,8 +58,9 @@ class Interpreted:
     def __init__(self, program: Program) -> None:
         self.program = program
 
-    def __call__(self, inputs: list[Any], state: list[Any]) -> tuple[list[Any], list[Any]]:
-        return interpret(self.program, inputs, state)
+    def __call__(self, inputs: list[Any], state: list[Any], replaced: Any = ()) -> tuple[list[Any], list[Any]]:
+        with np.errstate(all="ignore"):  # what an operation did or did not warn of, it has said when captured
+            return interpret(self.program, inputs, state)
 
     @property
     def source(self) -> str:

@@ -8,6 +8,8 @@ goes on in other memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from sys import getrefcount
 from typing import Any
 
@@ -33,20 +35,23 @@ class Lent:
 
     def _move_to(self, plan: Plan) -> None:
         self.plan, self.state = plan, plan.state
-        self._memory = _owners(plan.state)
-        self._free = _counts(self.state)  # when nobody else holds them
-        self._in_tensors = [n + 1 for n in self._free]  # the Tensor
-        self._free_memory = _counts(self._memory)
+        self._lent = [*plan.state, *_owners(plan.state)]
+        self._free = _counts(self._lent)  # when nobody else holds them
+        n = len(plan.state)
+        self._in_tensors = [n + 1 for n in self._free[:n]] + self._free[n:]  # the Tensor
 
-    def __call__(self, inputs: list[Any], state: list[Array]) -> tuple[list[Array], list[Array]]:
+    def __call__(
+        self, inputs: list[Any], state: list[Array], replaced: Sequence[Any] = ()
+    ) -> tuple[list[Array], list[Array]]:
         if state is self.state:
             expected = self._in_tensors
         else:  # some have been replaced; what is still ours is in this list, too
-            expected = [n + 2 * (given is own) for n, given, own in zip(self._free, state, self.state, strict=True)]
-        if _counts(self.state) != expected or _counts(self._memory) != self._free_memory:
+            own = [2 * (a is b) for a, b in zip(state, self.state, strict=True)]
+            expected = [n + more for n, more in zip_longest(self._free, own, fillvalue=0)]
+        if _counts(self._lent) != expected:
             self._move_to(self.plan.again())
             state = list(state)
-        return self.plan(inputs, state)
+        return self.plan(inputs, state, replaced)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.plan, name)

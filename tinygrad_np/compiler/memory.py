@@ -11,7 +11,7 @@ from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.schedule import Item
-from tinygrad_np.compiler.views import Views, nbytes
+from tinygrad_np.compiler.views import Views, is_computed_into, nbytes
 
 __all__ = ["Memory", "Place", "placed"]
 
@@ -158,7 +158,16 @@ class Memory(Views):
 
     def in_results(self, value: Value) -> bool:
         """Whether an array lies among results, and so elsewhere whenever these are held."""
-        return any(root in self.place and self.place[root].block.kind == "results" for root in self.roots(value))
+        return any(map(self._is_result, self.roots(value)))
+
+    def overwrites_late(self) -> bool:
+        """Whether all steps that may raise an error come before the first that writes to memory for results."""
+        first = [at for step, at in self.at.items() if self._is_result(step)]
+        risky = [at for step, at in self.at.items() if not (is_computed_into(step) or self.is_view(step))]
+        return not first or not risky or max(risky) < min(first)
+
+    def _is_result(self, step: Value) -> bool:
+        return step in self.place and self.place[step].block.kind == "results"
 
     def _place_alone(self, step: Value, i: int) -> None:
         for arg in operands(step):

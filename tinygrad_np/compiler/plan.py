@@ -6,7 +6,9 @@ import inspect
 import math
 import threading
 from collections.abc import Sequence
+from contextvars import Context
 from copy import copy
+from operator import is_
 from pathlib import Path
 from sys import getrefcount
 from typing import Any, NamedTuple
@@ -43,14 +45,33 @@ _HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, halves
 
 
 class _Step:
-    """The code, with memory for results, and how often this is referred to when nobody else holds any."""
+    """The code, with memory for results, and how often this is referred to when nobody else holds any.
 
-    def __init__(self, bound: Any, nbytes: int) -> None:
+    Parameters
+    ----------
+    bound : callable
+    nbytes : int
+        Of the memory.
+    replacing : list of int, or None
+        Which of the lent arrays take the places of those that the last run returned, in order.
+    """
+
+    def __init__(self, bound: Any, nbytes: int, replacing: list[int] | None) -> None:
         memory = runtime.memory(nbytes)
         self.run, lent = bound(memory)
         self.owners = [*lent, memory, memory.base]
+        self.replaced = [lent[i] for i in replacing or ()]
         del lent, memory
         self.free = [*map(getrefcount, self.owners)]
+        places = set(replacing or ())
+        self.in_place = [n + 2 * (i in places) for i, n in enumerate(self.free)]
+
+    def is_free(self, replaced: Sequence[Any]) -> bool:
+        """Whether nobody holds what was returned but, at most, the places where the new results go, and this list."""
+        counts = [*map(getrefcount, self.owners)]
+        return counts == self.free or (
+            counts == self.in_place and len(replaced) == len(self.replaced) and all(map(is_, replaced, self.replaced))
+        )
 
 
 class Plan:
@@ -58,7 +79,8 @@ class Plan:
 
     ``results, new_state = plan(inputs, state)``. The results are the caller's. The new state is the plan's own list of
     its own arrays, which the next run changes: copy what is to be kept. Given back as it is, it costs nothing;
-    other arrays are copied in.
+    other arrays are copied in. Of the results, ``plan(inputs, state, replaced)`` may overwrite those in the list
+    ``replaced``, if they are the last ones in their order, and nobody holds them but one place that gets the new ones.
 
     Attributes
     ----------
@@ -75,6 +97,7 @@ class Plan:
         self.program, self.memory = program, memory.arena
         self.source = f"{source.imports()}\n{_HELPERS}\n{source.memories()}\n{source.code()}"
         self._options, self._sizes = options, (memory.arena, memory.state, memory.results)
+        self._lent, self._overwrites_late = memory.lent, memory.overwrites_late()
         self._code = compile(f"{source.imports()}{_HELPERS}{source.code()}", "<tinygrad_np.compile>", "exec")
         self._set_up(source.given)
 
@@ -87,8 +110,10 @@ class Plan:
         exec(self._code, namespace)
         self._state = namespace["STATE"]
         self._lock = threading.Lock()
+        self._quiet = Context()
+        self._quiet.run(_ignore_warnings)
         self._bound = namespace["bound"]
-        self._steps = [_Step(self._bound, self._sizes[2]) for _ in range(2 if self._sizes[2] else 1)]
+        self._steps: list[_Step] = []  # the one that ran last comes last
 
     def again(self) -> Plan:
         """Return the same plan with memory of its own."""
@@ -101,16 +126,27 @@ class Plan:
         """The arrays that it updates."""
         return self._state  # type: ignore[no-any-return]
 
-    def __call__(self, inputs: Sequence[Array], state: list[Array]) -> tuple[list[Array], list[Array]]:
+    def __call__(
+        self, inputs: Sequence[Array], state: list[Array], replaced: Sequence[Any] = ()
+    ) -> tuple[list[Array], list[Array]]:
         """Run once."""
         with self._lock:
             if state is not self._state:
                 self.load(state)
-            for step in self._steps:
-                if [*map(getrefcount, step.owners)] == step.free:  # nobody holds what it returned
-                    return step.run(*inputs), self._state
-            self._steps = [*self._steps[1:], _Step(self._bound, self._sizes[2])]
-            return self._steps[-1].run(*inputs), self._state
+            if not self._steps or not self._steps[-1].is_free(replaced):
+                self._find_a_step(replaced)
+            return self._quiet.run(self._steps[-1].run, *inputs), self._state
+
+    def _find_a_step(self, replaced: Sequence[Any]) -> None:
+        """Put a step at the end whose memory nobody holds."""
+        for i, step in enumerate(self._steps):
+            if step.is_free(replaced):
+                self._steps.append(self._steps.pop(i))
+                return
+        lent = [self._lent.index(result) if result in self._lent else -1 for result in self.program.results]
+        last = lent[len(lent) - len(replaced) :]
+        replacing = last if self._overwrites_late and len(set(last) - {-1}) == len(last) else None
+        self._steps = [*self._steps[-1:], _Step(self._bound, self._sizes[2], replacing)]
 
     def load(self, state: Sequence[Array]) -> list[Array]:
         """Take over a state; return the arrays that hold it."""
@@ -142,6 +178,11 @@ class Plan:
         imports += f"from queue import SimpleQueue\nfrom typing import Any\n\n{source.imports()}"
         code = f"{source.memories()}\n{source.code()}\n\nstep, _ = bound(memory({source.memory.results}))\n"
         Path(path).write_text(f"{imports}{helpers}\n\n{code}")
+
+
+def _ignore_warnings() -> None:
+    """What an operation did or did not warn of, it has said when it was captured."""
+    np.errstate(all="ignore").__enter__()
 
 
 def build(

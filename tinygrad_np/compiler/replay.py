@@ -48,16 +48,18 @@ class Replay:
         before, undo = self._generators()
         lines = [*arithmetic.before(()), *before, *self._draws(), *arithmetic.before(undo), *arithmetic.numbers()]
         inputs = f"[{', '.join(names[value] for value in arithmetic.program.inputs)}]"
-        run = f"results, new = plan({inputs}, state)"
+        replaced = self._replaced()
+        run = f"results, new = plan({inputs}, state{f', [{replaced}]' if replaced else ''})"
         lines += ["try:", indented(run), "except BaseException:", *map(indented, undo), "    raise"] if undo else [run]
         place_of: dict[Any, str] = {value: f"new[{i}]" for i, value in enumerate(arithmetic.program.state)}
+        results = [f"r{i}" for i in range(len(arithmetic.program.results))]
         n_returned = sum(output.value is not None and not output.value.weak for output in captured.outputs)
-        grads = iter(range(n_returned, len(arithmetic.program.results)))
+        grads = iter(results[n_returned:])
         writes, always = [], []
         for source in captured.sources:
             if source.kind == "grad":
                 if source.changes:
-                    new = f"asarray(results[{next(grads)}])" if source.after is not None else "None"
+                    new = next(grads) if source.after is not None else "None"
                     new = f"handed_out({new}, [{self._signature.node(source)}])" if source.recorded else new
                     always.append(f"{self._signature.node(source)}.grad = {new}")
             elif source.changes and source.kind == "number":
@@ -71,8 +73,15 @@ class Replay:
         else:
             writes.append("LAST = new")  # the arrays are found again, if nobody replaces them
         lines += ["if new is not state:", *map(indented, writes)]
+        lines += [f"[{', '.join(results)}] = results"] if results else []
         self.program, self.formulas = arithmetic.program, arithmetic.formulas()
         return [*lines, *always, f"return {self._result(names)}"]
+
+    def _replaced(self) -> str:
+        """The expressions for the gradients that the last results replace, as long as these have no graph."""
+        grads = [s for s in self._captured.sources if s.kind == "grad" and s.changes and s.after is not None]
+        known = all(s.before is not None and not s.recorded for s in grads)
+        return ", ".join(f"{self._signature.node(s)}.grad" for s in grads) if known else ""
 
     def _places(self) -> list[str]:
         """The expressions for the generator of each draw."""
@@ -114,7 +123,7 @@ class Replay:
             if output.value.weak:
                 made.append(names[output.value])
                 continue
-            found = f"asarray(results[{n}]){'.copy()' if _is_seen(output.value) else ''}"
+            found = f"r{n}{'.copy()' if _is_seen(output.value) else ''}"
             n += 1
             match output.kind:
                 case "tensor":

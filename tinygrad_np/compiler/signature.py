@@ -8,7 +8,6 @@ function of straight-line code, and compiled. Its text can be read: :attr:`Signa
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain
 from operator import is_
 from typing import Any
 
@@ -28,7 +27,7 @@ __all__ = ["MISS", "Signature"]
 MISS = object()
 
 #: Stands between the entries of one container and those of the next: so none can have moved over.
-_GAP = (object(),)
+_GAP = object()
 
 
 class Signature:
@@ -53,9 +52,9 @@ class Signature:
         self._captured = captured
         self._names: dict[int, str] = {}
         self._scope: dict[str, Any] = {
-            "is_": is_, "chain": chain, "ndarray": np.ndarray, "asarray": np.asarray, "copyto": np.copyto,
+            "is_": is_, "asarray": np.asarray, "copyto": np.copyto,
             "Tensor": Tensor, "apart": apart, "overlap": np.may_share_memory, "wrap": wrap, "handed_out": handed_out,
-            "mode": mode, "MISS": MISS, "GAP": _GAP, "LAST": [],
+            "mode": mode, "MISS": MISS, "GAP": _GAP, "LAST": [], "SEEN": {},
         }  # fmt: skip
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
         self.reads: dict[Source, str] = {}  # the variable for what a call finds
@@ -76,12 +75,12 @@ class Signature:
             *map(indented, forms or ["pass"]),
         ]
         self.source = "\n".join([
-            "def surroundings():", f"    return chain({', '.join([*self._same, 'GAP'])})", "", "",
+            "def surroundings():", f"    return [{', '.join([*self._same, 'GAP'])}]", "", "",
             "def matches(args, kwargs):", *map(indented, [*conditions, *forms, "return True"]), "", "",
             "def call(args, kwargs, plan):", "    global LAST",
             *map(indented, [*conditions, *known, *replay.lines()]), "",
         ])  # fmt: skip
-        self._scope |= {"KEYS": self._keys[1], "THINGS": [*self._things, *_GAP]}
+        self._scope |= {"KEYS": self._keys[1], "THINGS": [*self._things, _GAP]}
         self.program, self.formulas = replay.program, replay.formulas
         exec(compile(self.source, "<signature of a compiled function>", "exec"), self._scope)
         self.matches: Callable[[Any, Any], Any] = self._scope["matches"]
@@ -154,7 +153,7 @@ class Signature:
                 lines += [unless(self._other(place, child)) for place, child in kept]
             elif not container.fixed:
                 single |= {(id(p.container), p.key): (p, child) for p, child in self._of_container(container, rest)}
-        self._same.append(f"({''.join(f'{self.at(place)}, ' for place, _ in single.values())})")
+        self._same += [self.at(place) for place, _ in single.values()]
         self._things += [child for _, child in single.values()]
         return lines
 
@@ -169,8 +168,8 @@ class Signature:
             self._keys[0].extend([f"*{name}", "GAP"])
             self._keys[1].extend([*(place.key for place, _ in container.entries), _GAP])
         if whole:
-            self._same += [f"{name}.values()" if isinstance(container.thing, dict) else name, "GAP"]
-            self._things += [*(child for _, child in rest), *_GAP]
+            self._same += [f"*{name}.values()" if isinstance(container.thing, dict) else f"*{name}", "GAP"]
+            self._things += [*(child for _, child in rest), _GAP]
         elif not isinstance(container.thing, dict):
             self._keys[0].extend([f"len({name})"])
             self._keys[1].extend([len(container.entries)])
@@ -267,7 +266,7 @@ class Signature:
         if not source.rebound and not self._is_ours(place.container):
             self.tensors[id(tensor)] = name = self.bind(tensor, "tensor")
             if tensor.requires_grad:
-                self._same += [f"({name}._node,)"]
+                self._same.append(f"{name}._node")
                 self._things += [tensor._node]
                 return []
             return [unless(f"{name}._node is not None and {name}._node.requires_grad")]

@@ -278,7 +278,9 @@ class Source:
         for result in self.program.results:
             ours = result.function is None or result in self.memory.fixed or self.memory.may_be_ours(result)
             lent = result in self.memory.lent and self.name(result) not in results
-            results.append(f"{self.name(result)}.copy()" if ours and not lent else self.name(result))
+            text = f"{self.name(result)}.copy()" if ours and not lent else self.name(result)
+            known = result.function is None or result in self.memory.fixed
+            results.append(text if known else f"np.asarray({text})")  # a view of one element is a NumPy scalar
         if results and self.memory.copies:
             self.body += [f"results = [{', '.join(results)}]"]
         copies = []

@@ -14,7 +14,7 @@ from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.schedule import Item
 
-__all__ = ["Views", "nbytes"]
+__all__ = ["Views", "is_computed_into", "nbytes"]
 
 _FEW = 16  # columns
 
