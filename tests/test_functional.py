@@ -123,13 +123,13 @@ def test_linear_promotes_as_numpy_does():
 @pytest.mark.parametrize(
     ("shapes", "words"),
     [
-        (((5, 3), (4, 3), (4,)), r"pass weight\.T"),
-        (((5, 2, 2), (4, 3), (3,)), r"x\.reshape\(len\(x\), -1\)"),
-        (((5, 4), (4, 3), (5, 3)), r"bias must have shape \(3,\)"),
-        (((5, 4), (4, 3), (1,)), r"bias must have shape \(3,\)"),
-        (((5, 9), (4, 3), (3,)), "must have length 4"),
+        (((5, 3), (4, 3), (4,)), r"mend: weight\.mT, for weights are"),
+        (((5, 2, 2), (4, 3), (3,)), r"mend: x\.reshape\(len\(x\), -1\) has shape \(5, 4\)"),
+        (((5, 4), (4, 3), (5, 3)), r"bias needs shape \(3,\)"),
+        (((5, 4), (4, 3), (1,)), r"bias needs shape \(3,\)"),
+        (((5, 9), (4, 3), (3,)), "the last axis of x has 9, but weight takes 4"),
         (((5, 4), (2, 4, 3), (3,)), "two axes"),
-        (((), (4, 3), (3,)), "must have length 4"),
+        (((), (4, 3), (3,)), "x has no axes"),
     ],
 )
 def test_linear_says_what_does_not_fit(shapes, words):

@@ -60,7 +60,7 @@ def test_what_fails_is_the_last_row() -> None:
     found = summary(Model(width=5), np.ones((3, 4), np.float32))
     assert (found.rows[-1].path, found.rows[-1].shape) == ("last", None)
     assert isinstance(found.error, ValueError)
-    assert str(found).splitlines()[-1].startswith("failed in last: ValueError: linear: x has shape (3, 4)")
+    assert "\nfailed in last: ShapeError: linear: the last axis of x has 4, but last.weight takes 5\n" in str(found)
 
 
 def test_it_changes_nothing() -> None:

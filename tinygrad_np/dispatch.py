@@ -51,7 +51,10 @@ def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         names = _parameters(composed)
         if "kwargs" not in names:
             kwargs = _supported(function, names, kwargs)
-        return _into(out, composed(*args, **kwargs), function)
+        try:
+            return _into(out, composed(*args, **kwargs), function)
+        except (TypeError, ValueError, IndexError) as error:
+            raise _explained(composed, function, args, kwargs, error) from None
     if function in table:
         primitive = table[function]
         arrays, metadata = _bound(primitive, function, args, kwargs)
@@ -151,6 +154,14 @@ def _tensors(value: Any) -> Any:
         parts = map(_tensors, value)
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value
+
+
+def _explained(composed: Function, function: Function, args: Any, kwargs: dict[str, Any], error: Exception) -> Any:
+    """The error of an operation within a composed function, in terms of that function."""
+    from tinygrad_np.errors import explain
+
+    options = {**dict(zip(_parameters(composed), args, strict=False)), **kwargs}
+    return explain.explained(error, function.__name__, (), [*args, *kwargs.values()], options, composite=True)
 
 
 @cache

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from tinygrad_np.grad_mode import observed_by
 from tinygrad_np.graph import Node
 from tinygrad_np.primitives import Primitive, constant, margin
 
-__all__ = ["Place", "Step", "caller", "observe"]
+__all__ = ["Place", "Step", "caller", "observe", "user_frame"]
 
 
 class Place(NamedTuple):
@@ -110,9 +111,13 @@ _INSIDE = (
 
 def caller() -> Place | None:
     """Return the innermost line of code that belongs neither to this library nor to NumPy."""
-    frame = sys._getframe(2)
+    frame = user_frame()
+    return None if frame is None else Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def user_frame() -> FrameType | None:
+    """Return the innermost frame that belongs neither to this library nor to NumPy."""
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_INSIDE):
-        frame = frame.f_back  # type: ignore[assignment]
-    if frame is None:
-        return None
-    return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        frame = frame.f_back
+    return frame

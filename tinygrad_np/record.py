@@ -93,7 +93,7 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
     try:
         out = primitive.forward(*arrays, **metadata)
     except (TypeError, ValueError, IndexError) as error:
-        raise explained(primitive, arrays, metadata, error) from None
+        raise explained(primitive, args, metadata, error) from None
     if isinstance(out, tuple):
         return _several(primitive, wrt, args, arrays, out, metadata)  # type: ignore[no-any-return]
     if out.__class__ is not _ndarray:
@@ -195,7 +195,7 @@ def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
         try:
             out = forward(a)
         except TypeError as error:
-            raise explained(primitive, [a], _NOTHING, error) from None
+            raise explained(primitive, (x,), _NOTHING, error) from None
         if out.__class__ is not _ndarray:
             out = as_array(out)
         tensor: Tensor = _new(Result)
@@ -243,7 +243,7 @@ def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
         try:
             out = forward(a, b)
         except (TypeError, ValueError) as error:
-            raise explained(primitive, [a, b], _NOTHING, error) from None
+            raise explained(primitive, (x, y), _NOTHING, error) from None
         if out.__class__ is not _ndarray:
             out = as_array(out)
         tensor: Tensor = _new(Result)
@@ -279,16 +279,8 @@ def _other_operands(primitive: Primitive, x: Any, y: Any) -> Any:
     return apply(primitive, (x, y))
 
 
-def explained(primitive: Primitive, arrays: list[Any], metadata: dict[str, Any], error: Exception) -> Exception:
+def explained(primitive: Primitive, args: Sequence[Any], metadata: dict[str, Any], error: Exception) -> Exception:
     """NumPy's error, in terms of what the caller wrote: the operation, its operands, and what does not fit."""
-    names = [*primitive.arguments, *(["..."] * len(arrays))]
-    operands = ", ".join(f"{n} {_described(a)}" for n, a in zip(names, arrays, strict=False))
-    options = "".join(f", {key}={value!r}" for key, value in metadata.items())
-    message = f"{primitive.name}({operands}{options}): {error}"
-    kinds = (np.linalg.LinAlgError, np.exceptions.AxisError, IndexError, ValueError, TypeError)
-    kind = next(k for k in kinds if isinstance(error, k))
-    return kind(message)
+    from tinygrad_np.errors import explain  # who makes no mistake need not import it
 
-
-def _described(array: Any) -> str:
-    return f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else repr(array)
+    return explain.explained(error, primitive.name, primitive.arguments, args, metadata)

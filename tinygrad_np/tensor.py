@@ -1,7 +1,8 @@
 """``Tensor``: an array that remembers how it was computed.
 
 Here is what a Tensor has beyond an ndarray: a place in the graph, a gradient, ways in and out. What it has in common
-with one, it has from :class:`tinygrad_np.array_interface.ArrayInterface`.
+with one, it has from :class:`tinygrad_np.array_interface.ArrayInterface`, and what one element has in common with a
+number from :class:`tinygrad_np.scalar_interface.ScalarInterface`.
 
 Tensors have value semantics: no operation changes an array that another Tensor, or a graph, can see. ``t[i] = v``,
 ``t += u`` and ``np.add(t, u, out=t)`` bind the name ``t`` to a new array, and so to a new node of the graph.
@@ -11,22 +12,22 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.array_interface import ArrayInterface
 from tinygrad_np.grad_mode import enable_grad, is_grad_enabled
 from tinygrad_np.graph import Node, backpropagate, leaf
 from tinygrad_np.record import as_array, lift, wrap
+from tinygrad_np.scalar_interface import ScalarInterface
+from tinygrad_np.spent import added
 
 __all__ = ["Tensor", "conjugated", "seed"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class Tensor(ArrayInterface):
+class Tensor(ScalarInterface):
     """An n-dimensional array that can be differentiated.
 
     Parameters
@@ -54,12 +55,20 @@ class Tensor(ArrayInterface):
     Tensor([2., 4., 6.], dtype=float64)
     """
 
-    __slots__ = ()
+    __slots__ = ("_past",)
+
+    _past: tuple[str, Any]  # of a gradient that an optimizer has used: see tinygrad_np.spent
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, *, name: str | None = None) -> None:
         if isinstance(data, Tensor):
             data = data.numpy()  # complains if a gradient would be lost
-        array = as_array(data)
+        try:
+            array = as_array(data)
+        except ValueError:
+            raise ValueError(
+                f"{_shortened(data)} is no array, for its parts have different lengths; pad them, or keep a list "
+                f"of Tensors"
+            ) from None
         array = np.array(array, dtype=dtype) if isinstance(array, np.ndarray) else array.astype(dtype or array.dtype)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but {_shortened(data)} became an array of dtype {array.dtype}")
@@ -158,9 +167,10 @@ class Tensor(ArrayInterface):
             If the shape of ``gradient`` is not that of the tensor.
         """
         if not self.requires_grad:
+            why = "" if self.dtype.kind in "fc" else f" and cannot, for it is {self.dtype}"
             raise RuntimeError(
-                "backward: this tensor does not require a gradient; was it computed from a Tensor with "
-                "requires_grad=True, outside of no_grad() and without .detach()?"
+                f"backward: this tensor does not require a gradient{why}; was it computed from a Tensor with "
+                f"requires_grad=True, outside of no_grad(), and without .detach(), argmax or the like?"
             )
         if gradient is None and self.dtype.kind == "c":
             raise RuntimeError(
@@ -181,7 +191,7 @@ class Tensor(ArrayInterface):
         for target, grad in found.items():
             grad = conjugated(grad)
             if target.grad is not None:
-                target.grad = target.grad + grad
+                target.grad = added(target.grad, grad)
             else:  # a Tensor of its own: the same one may have come to several targets, or be the caller's
                 target.grad = wrap(grad._data, grad._node) if create_graph else grad
 
@@ -237,6 +247,11 @@ class Tensor(ArrayInterface):
                 "this Tensor requires a gradient, but this function of SciPy turns its arguments into ndarrays, which "
                 "have none: see tinygrad_np.special, or set SCIPY_ARRAY_API=1 before SciPy is imported"
             )
+        if self.requires_grad:
+            raise RuntimeError(
+                "this Tensor requires a gradient, and an ndarray would lose it without a word: np.stack([t, u]) makes "
+                "one Tensor of several; call .detach().numpy() if an ndarray is meant"
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(
@@ -248,45 +263,6 @@ class Tensor(ArrayInterface):
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._data.__dlpack_device__()
-
-    def item(self) -> Any:
-        """Return the only element as a Python scalar."""
-        return self._data.item()
-
-    def tolist(self) -> Any:
-        """Return the elements as nested lists of Python scalars."""
-        return self._data.tolist()
-
-    def __float__(self) -> float:
-        self._refuse_to_be_an_option(sys._getframe(1))
-        return float(self._data)
-
-    def __int__(self) -> int:
-        return int(self._data)
-
-    def __complex__(self) -> complex:
-        self._refuse_to_be_an_option(sys._getframe(1))
-        return complex(self._data)
-
-    def _refuse_to_be_an_option(self, caller: FrameType) -> None:
-        """Complain if NumPy asks for a number: it looks at its arrays only, and has not seen that this is a Tensor."""
-        if self.requires_grad and caller.f_globals.get("__name__", "").startswith("numpy."):
-            name = caller.f_code.co_name.lstrip("_")
-            raise RuntimeError(
-                f"this Tensor requires a gradient, but it is an option of a function of NumPy ({name}), whose arrays "
-                f"are no Tensors, and would lose it: make these Tensors, too, by Tensor(array), or pass .detach()"
-            )
-
-    def __index__(self) -> int:
-        return self._data.__index__()
-
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ValueError(f"a Tensor of shape {self.shape} is neither true nor false: use np.any() or np.all()")
-        return bool(self._data)
-
-    def __format__(self, spec: str) -> str:
-        return format(self._data.item(), spec) if self.ndim == 0 and spec else format(str(self), spec)
 
     __hash__ = object.__hash__
 

@@ -64,6 +64,11 @@ class _Trace:
                 f"{transform} differentiates functions with a scalar result, but {self.name} returned {what}; "
                 f"reduce it (.sum(), .mean()), or use jacobian or vjp"
             )
+        if self.value.dtype.kind not in "fc":
+            raise TypeError(
+                f"{transform} differentiates functions with a floating-point result, but {self.name} returned "
+                f"{self.value.dtype}; argmax, comparisons and the like have no derivative"
+            )
         if self.value.dtype.kind == "c":
             raise TypeError(
                 f"{transform} differentiates real functions, but {self.name} returned a complex number; "

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np.errors.warning import warn
 from tinygrad_np.functional._operands import Array, T, known
 from tinygrad_np.graph import leaf
 from tinygrad_np.primitives import table
 from tinygrad_np.record import depth, wrap
 from tinygrad_np.rules import neural
+from tinygrad_np.tensor import Tensor
 
 __all__ = ["dropout", "linear"]
 
@@ -36,22 +38,41 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Any:
     """
     x, weight, bias = known(x), known(weight), None if bias is None else known(bias)
     if weight.ndim != 2 or x.shape[-1:] != weight.shape[:1] or (bias is not None and bias.shape != weight.shape[1:]):
-        raise ValueError(_why_not_linear(x.shape, weight.shape, None if bias is None else bias.shape))
+        raise _why_not_linear(x, weight, bias)
+    if x.dtype != weight.dtype:
+        _warn_of_dtypes(x, weight)
     return table[np.matmul](x, weight) if bias is None else neural.linear(x, weight, bias)
 
 
-def _why_not_linear(x: tuple[int, ...], weight: tuple[int, ...], bias: tuple[int, ...] | None) -> str:
-    shapes = f"linear: x has shape {x}, weight {weight}" + ("" if bias is None else f", bias {bias}")
-    if len(weight) != 2:
-        return f"{shapes}; weight must have two axes, (n_in, n_out)"
-    n_in, n_out = weight
-    if x[-1:] == (n_in,):
-        return f"{shapes}; bias must have shape {(n_out,)}, one number for each column of weight"
-    if math.prod(x[1:]) == n_in:
-        return f"{shapes}; flatten each example: x.reshape(len(x), -1)"
-    if x[-1:] == (n_out,):
-        return f"{shapes}; weight must be (n_in, n_out): pass weight.T"
-    return f"{shapes}; the last axis of x must have length {n_in}"
+def _warn_of_dtypes(x: Any, weight: Any) -> None:
+    """Warn of data in higher precision than the parameters that it meets, as float64 is without anybody's wish."""
+    data = not (isinstance(x, Tensor) and x.requires_grad)
+    if data and x.dtype.kind == "f" and x.dtype.itemsize > weight.dtype.itemsize and isinstance(weight, Tensor):
+        warn(
+            f"linear: x is {x.dtype} and the weight {weight.dtype}, so this and all that follows is computed in "
+            f"{x.dtype}, in twice the time; pass x.astype(np.{weight.dtype}), or make the layers with "
+            f"dtype=np.{x.dtype}"
+        )
+
+
+def _why_not_linear(x: Any, weight: Any, bias: Any) -> Exception:
+    from tinygrad_np.errors.explain import refusal  # who makes no mistake need not import it
+
+    operands = {"x": x, "weight": weight, "bias": bias}
+    if len(weight.shape) != 2:
+        return refusal("linear", operands, "{weight} must have two axes, (n_in, n_out)")
+    n_in, n_out = weight.shape
+    if x.shape[-1:] == (n_in,):
+        return refusal("linear", operands, f"{{bias}} needs shape {(n_out,)}, one number for each column of {{weight}}")
+    problem = f"the last axis of {{x}} has {x.shape[-1]}, but {{weight}} takes {n_in}" if x.shape else "{x} has no axes"
+    mend = None
+    if math.prod(x.shape[1:]) == n_in:
+        mend = f"{{x}}.reshape(len({{x}}), -1) has shape {(x.shape[0], n_in)}"
+    elif x.shape[-1:] == (n_out,) and (bias is None or bias.shape == (n_in,)):
+        mend = "{weight}.mT, for weights are (n_in, n_out)"
+    elif len(x.shape) == 2 and x.shape[0] == n_in:
+        mend = f"{{x}}.mT has shape {x.shape[::-1]}: one example per row"
+    return refusal("linear", operands, problem, mend)
 
 
 def dropout(x: T, p: float = 0.5, *, rng: np.random.Generator | int | None, training: bool = True) -> T:

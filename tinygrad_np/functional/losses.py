@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_np.errors.warning import warn
 from tinygrad_np.functional._operands import Array, T, bare_array, known, shown
-from tinygrad_np.primitives import table
+from tinygrad_np.primitives import Primitive, table
 from tinygrad_np.record import wrap
 from tinygrad_np.rules import neural, reductions
 from tinygrad_np.tensor import Tensor
@@ -61,6 +62,7 @@ def softmax_cross_entropy(logits: T, labels: Array, reduction: Reduction = "mean
     _check_floating("softmax_cross_entropy: logits", logits)
     if not logits.shape:
         raise ValueError("softmax_cross_entropy: logits need an axis of classes, the last one, but have shape ()")
+    _warn_of_probabilities("softmax_cross_entropy", logits, neural.softmax)
     return _reduced(neural.softmax_cross_entropy(logits, _class_targets(labels, logits)), reduction)  # type: ignore[no-any-return]
 
 
@@ -95,6 +97,7 @@ def sigmoid_cross_entropy(logits: T, targets: Array, reduction: Reduction = "mea
             f"sigmoid_cross_entropy: targets must lie between 0 and 1, but go from {bare.min()} to {bare.max()}; "
             f"labels -1 and +1 become 0 and 1 by (targets + 1) / 2"
         )
+    _warn_of_probabilities("sigmoid_cross_entropy", logits, neural.sigmoid)
     return _reduced(neural.sigmoid_cross_entropy(logits, targets), reduction)  # type: ignore[no-any-return]
 
 
@@ -202,7 +205,22 @@ def _class_targets(labels: Array, logits: Any) -> Any:
             f"{name} have shape {labels.shape}, which does not fit logits of shape {logits.shape}: class numbers need "
             f"shape {logits.shape[:-1]}, probabilities {logits.shape}{hint}"
         )
+    bare = bare_array(labels)
+    if bare.size and not (lowest := bare.min()) >= 0:
+        raise ValueError(f"{name} of shape {labels.shape} are probabilities, but the lowest of them is {shown(lowest)}")
     return labels if labels.dtype == logits.dtype else labels.astype(logits.dtype)
+
+
+def _warn_of_probabilities(name: str, logits: Any, activation: Primitive) -> None:
+    """Warn of logits that come from the very activation that the loss contains."""
+    node = logits._node if isinstance(logits, Tensor) else None
+    if node is None or node.primitive is not activation:
+        return
+    if node.metadata.get("axis", -1) in (-1, logits.ndim - 1):
+        warn(
+            f"{name}: its logits are the result of {activation.name}, which is a part of this loss and is now applied "
+            f"twice: training will be slow and end early; pass what went into {activation.name}"
+        )
 
 
 def _check_class_numbers(name: str, labels: NDArray[Any], n_classes: int) -> None:

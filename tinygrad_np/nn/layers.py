@@ -47,7 +47,7 @@ class Linear(Module):
     Examples
     --------
     >>> layer = Linear(3, 2, rng=0)
-    >>> layer(np.zeros((5, 3))).shape
+    >>> layer(np.zeros((5, 3), np.float32)).shape
     (5, 2)
     """
 

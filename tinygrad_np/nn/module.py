@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_np.errors.kinds import StateError
 from tinygrad_np.tensor import Tensor
 
 __all__ = ["Module", "call_watcher", "listed"]
@@ -148,9 +149,10 @@ class Module:
         tensors = self._named_tensors()
         missing, unknown = [n for n in tensors if n not in state_dict], [n for n in state_dict if n not in tensors]
         if strict and (missing or unknown):
-            raise KeyError(
-                f"the state does not fit this {type(self).__name__}: missing {missing}, unknown {unknown}; "
-                f"with strict=False they are passed over"
+            mend = _renaming(missing, unknown) or "with strict=False, what is missing or unknown is passed over"
+            raise StateError(
+                f"the state does not fit this {type(self).__name__}: it lacks {_some(missing)}, and has "
+                f"{_some(unknown)} instead; {mend}"
             )
         arrays = {name: np.asarray(state_dict[name]) for name in tensors if name in state_dict}
         for name, array in arrays.items():
@@ -194,6 +196,24 @@ def listed(name: str, lines: list[str]) -> str:
     """Return ``name(...)`` with each of ``lines`` on a line of its own."""
     body = "".join(f"{textwrap.indent(line, '  ')},\n" for line in lines)
     return f"{name}(\n{body})" if lines else f"{name}()"
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:3])) or "nothing"
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _renaming(missing: list[str], unknown: list[str]) -> str:
+    """What to do if all names of a state differ by one prefix, as those of a part of a model do."""
+    for these, those, mend in (
+        (missing, unknown, "drop it: {{name.removeprefix({!r}): a for name, a in state.items()}}"),
+        (unknown, missing, "add it: {{{!r} + name: a for name, a in state.items()}}"),
+    ):
+        if these and len(these) == len(those) and those[0].endswith(f".{these[0]}"):
+            prefix = those[0].removesuffix(these[0])
+            if [prefix + name for name in these] == those:
+                return f"the names differ by the prefix {prefix!r}; {mend.format(prefix)}"
+    return ""
 
 
 def _children(found: Any) -> dict[Any, Any]:

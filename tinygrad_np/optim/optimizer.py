@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_np.errors.warning import warn
 from tinygrad_np.optim.state import check_options, python_number, read_state, written_state
+from tinygrad_np.spent import used_again
 from tinygrad_np.tensor import Tensor
 
 __all__ = ["Optimizer", "Parameters"]
@@ -122,6 +124,12 @@ class Optimizer:
     def step(self) -> None:
         """Change each parameter that has a gradient; the others stay as they are.
 
+        Warns
+        -----
+        MistakeWarning
+            If no parameter has ever had a gradient, or one contains a gradient that an earlier step has used: then
+            :meth:`zero_grad` was forgotten.
+
         Raises
         ------
         ValueError
@@ -129,6 +137,12 @@ class Optimizer:
         """
         for group in self.param_groups:
             check_options(self._name, {"lr": group["lr"]})
+        if not self.state and all(p.grad is None for group in self.param_groups for p in group["params"]):
+            warn(
+                f"{self._name}.step: no parameter has a gradient, so nothing changes; call loss.backward() before it, "
+                f"and zero_grad() not between the two"
+            )
+        stale = False
         for group in self.param_groups:
             options = {key: value for key, value in group.items() if key != "params"}
             lr = options["lr"] = python_number(group["lr"])
@@ -137,6 +151,7 @@ class Optimizer:
             for p in group["params"]:
                 if (gradient := p.grad) is None:
                     continue
+                stale |= used_again(gradient)
                 value, g = p._data, gradient._data
                 state = self.state.get(p) or self.state.setdefault(p, {"step": 0})
                 for name in buffers:
@@ -150,6 +165,11 @@ class Optimizer:
                 if decay and decoupled:
                     value = value * (1 - lr * decay)
                 p._data = np.subtract(value, t, out=t)
+        if stale:
+            warn(
+                f"{self._name}.step: the gradients still contain what an earlier step has used, for backward() adds to "
+                f"what is there; call optimizer.zero_grad() before loss.backward()"
+            )
 
     def zero_grad(self) -> None:
         """Forget the gradients: ``backward`` adds to what is there."""

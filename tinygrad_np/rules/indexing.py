@@ -40,7 +40,8 @@ def split_index(index: Any) -> tuple[tuple[Any, ...], list[Any]]:
     return tuple(static), arrays
 
 
-def _join(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+def join_index(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Put the arrays back into their places: the reverse of :func:`split_index`."""
     rest = iter(arrays)
     return tuple(next(rest) if part is ARRAY else part for part in index)
 
@@ -56,7 +57,7 @@ def _can_repeat(indices: tuple[Any, ...]) -> bool:
 )
 def getitem(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
     """Read ``a[index]``."""
-    return a[_join(index, indices)]
+    return a[join_index(index, indices)]
 
 
 @primitive(
@@ -66,7 +67,7 @@ def getitem(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
 def scatter_add(a: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Add ``a`` into zeros of ``shape`` at ``index``; an element that is named twice gets both."""
     out = np.zeros_like(a, order="C", shape=shape)
-    places = _join(index, indices)
+    places = join_index(index, indices)
     if not _can_repeat(indices):
         out[places] = a
     elif a.size > 2000 and len(shape) > 1 and _is_plain(a, index, indices):
@@ -99,7 +100,7 @@ def _flat_places(shape: tuple[int, ...], indices: tuple[Any, ...]) -> Any:
 def setitem(a: Any, v: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
     """Return a copy of ``a`` with ``v`` written at ``index``."""
     out = a.copy() if a.shape else np.copy(a)  # without axes, a cotangent may be a NumPy scalar
-    out[_join(index, indices)] = v
+    out[join_index(index, indices)] = v
     return out
 
 
@@ -107,7 +108,7 @@ def _survives(shape: tuple[int, ...], indices: tuple[Any, ...], index: tuple[Any
     """Whether each written value is still there afterwards: of several written to one element, the last is."""
     if not _can_repeat(indices):
         return True
-    where = _join(index, indices)
+    where = join_index(index, indices)
     last = np.zeros_like(indices[0], np.intp, shape=shape)
     writes = np.arange(last[where].size).reshape(last[where].shape)
     last[where] = writes
