@@ -151,8 +151,8 @@ class Module:
         if strict and (missing or unknown):
             mend = _renaming(missing, unknown) or "with strict=False, what is missing or unknown is passed over"
             raise StateError(
-                f"the state does not fit this {type(self).__name__}: missing {_some(missing)}; unknown {_some(unknown)}; "
-                f"{mend}"
+                f"the state does not fit this {type(self).__name__}: missing {_some(missing)}; "
+                f"unknown {_some(unknown)}; {mend}"
             )
         arrays = {name: np.asarray(state_dict[name]) for name in tensors if name in state_dict}
         for name, array in arrays.items():
