@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 from tinygrad_np import nn, optim, train
 from tinygrad_np._files import atomic_write
 from tinygrad_np.data import Dataset, digits
+from tinygrad_np.train.recipes import build_optimizer
 
 
 def blobs(m=60, n_classes=3, seed=0, dtype=np.float64):
@@ -318,7 +320,7 @@ def run_of(seed, **options):
     return train.run(config, blobs(dtype=config.dtype))
 
 
-@pytest.mark.parametrize("optimizer", train.config.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", train.recipes.OPTIMIZERS)
 def test_one_seed_gives_one_result_bit_for_bit(optimizer):
     first, again, other = (run_of(seed, optimizer=optimizer) for seed in (0, 0, 1))
     assert first.history == again.history
@@ -367,10 +369,21 @@ def test_the_defaults_recognize_97_percent_of_held_out_digits(seed):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": (64,)}, "layers must be two or more positive sizes, not 64"),
-        ({"layers": (64, 0, 10)}, "layers must be two or more positive sizes, not 64,0,10"),
+        ({"layers": (64, 0, 10)}, "layers must be positive whole numbers, not 64,0,10"),
+        ({"layers": (64, 1.5)}, r"layers must be positive whole numbers, not 64,1\.5"),
+        ({"activation": "relu,step"}, "activation must be one of relu, .*, not 'step'"),
+        ({"epochs": "3"}, "epochs must be a whole number, not '3'"),
+        ({"learning_rate": "0.1"}, r"learning_rate must be a number, not '0\.1'"),
+        ({"compile": 1}, "compile must be True or False, not 1"),
+        ({"keep_prob": 0.0}, "keep_prob must be above 0 and at most 1, not 0"),
+        ({"keep_prob": 0.8, "dropout": 0.5}, r"keep_prob is 0\.8, but dropout is 0\.5: give one of them"),
+        ({"validation": 0.5, "test": 0.5}, "leave nothing to learn from"),
+        ({"lr_schedule": "cosine", "time_limit": 3.0}, "lr_schedule cosine needs to know the end"),
+        ({"lr_schedule": "plateau", "decay_rate": 2.0}, "decay_rate must be below 1 for a plateau"),
+        ({"lr_schedule": "plateau", "warmup_epochs": 2}, "warmup_epochs and a plateau do not go together"),
+        ({"patience": -1}, "patience must be at least 0, not -1"),
         ({"activation": "step"}, "activation must be one of relu, .*, not 'step'"),
-        ({"optimizer": "lion"}, "optimizer must be one of sgd, .*, not 'lion'"),
+        ({"optimizer": "lion"}, "optimizer must be one of gd, .*, not 'lion'"),
         ({"learning_rate": 0.0}, "learning_rate must be a positive number, not 0"),
         ({"learning_rate": math.nan}, "learning_rate must be a positive number, not nan"),
         ({"batch_size": -1}, "batch_size must be at least 0, not -1"),
@@ -386,9 +399,131 @@ def test_options_out_of_their_limits_are_named(options, message):
         train.Config(**options)
 
 
-def test_layers_must_fit_the_data():
-    with pytest.raises(train.OptionError, match=r"layers must begin with the 2 inputs .*, like 2,16,3, not 4,16,3"):
-        train.run(train.Config(layers=(4, 16, 3)), blobs())
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": (4, 16, 3)}, r"layers must begin with the 2 inputs .*, like 2,16,3, not 4,16,3"),
+        ({"layers": (2, 16, 4)}, r"end with its 3 classes, like 2,16,3, not 2,16,4"),
+        ({"layers": (8, 8), "activation": "relu,tanh,relu"}, "activation names 3 for 2 hidden layers"),
+        ({"task": "regression"}, "task cannot be regression"),
+        ({"task": "binary"}, "task binary is for 2 classes, and blobs has 3"),
+        ({"validation": 0.0, "patience": 3}, "monitor is validation_accuracy, but no examples are held out"),
+        ({"batch_size": 64, "drop_last": True}, "drop_last leaves nothing of 42 examples"),
+        ({"validation": 0.001}, "validation does not suit the data"),
+    ],
+)
+def test_options_must_fit_the_data(options, message):
+    with pytest.raises(train.OptionError, match=message):
+        train.run(train.Config(**options), blobs())
+
+
+@pytest.mark.parametrize(
+    ("given", "layers"),
+    [(None, (2, 256, 128, 3)), ((), (2, 3)), ((16,), (2, 16, 3)), ((2,), (2, 2, 3)), ((8, 4), (2, 8, 4, 3)),
+     ((2, 8, 3), (2, 8, 3))],
+)  # fmt: skip
+def test_layers_may_be_all_or_the_hidden_ones(given, layers):
+    config = train.Config(layers=given).fitted_to(blobs())
+    assert config.layers == layers
+    assert config.fitted_to(blobs()) == config
+
+
+def test_options_reach_the_network_and_the_optimizer():
+    config = train.Config(layers=(2, 5, 4, 3), activation="tanh, gelu", keep_prob=0.75, initializer="normal")
+    model = config.build_model(np.random.default_rng(0))
+    assert repr(model) == "MLP([2, 5, 4, 3], activation=[tanh, gelu], dropout=0.25)"
+    assert weights(model)["layers.0.weight"].std() > 0.5
+    given = {"beta1": 0.5, "beta2": 0.6, "eps": 1e-3, "momentum": 0.7, "weight_decay": 0.1, "learning_rate": 0.3}
+    decays = {"lr": 0.3, "weight_decay": 0.1, "decoupled_weight_decay": True}
+    adam = decays | {"betas": (0.5, 0.6), "eps": 1e-3}
+    expected = {
+        "gd": decays | {"momentum": 0.0},
+        "sgd": decays | {"momentum": 0.0},
+        "momentum": decays | {"momentum": 0.7, "nesterov": False},
+        "nesterov": decays | {"momentum": 0.7, "nesterov": True},
+        "rmsprop": decays | {"alpha": 0.6, "eps": 1e-3},
+        "adam": adam,
+        "adamw": adam,
+    }
+    for name in train.recipes.OPTIMIZERS:
+        optimizer = build_optimizer(train.Config(optimizer=name, **given), model.parameters())
+        (group,) = optimizer.param_groups
+        assert expected[name].items() <= group.items(), name
+    assert train.Config(optimizer="gd").batch_size == 0
+
+
+def test_parts_may_be_given_and_are_named():
+    config = train.Config(layers=(), epochs=1)
+    whole, other, third = blobs(), blobs(20, seed=1), blobs(10, seed=2)
+    for data, validation, sizes in [
+        (whole, 0.2, {"training": 39, "validation": 12, "test": 9}),
+        (whole, 0.0, {"training": 51, "test": 9}),
+        ((whole, other), 0.2, {"training": 48, "validation": 12, "test": 20}),
+        ((whole, other), 0.0, {"training": 60, "test": 20}),
+        ((whole, other, third), 0.2, {"training": 60, "validation": 20, "test": 10}),
+    ]:
+        run = train.run(replace(config, validation=validation), data)
+        assert {part.name: part.size for part in run.parts} == sizes
+        assert list(run.scores) == list(sizes)
+        assert (run.history[0].validation_cost is None) == (validation == 0)
+        assert run.data_name == "blobs"
+
+
+def test_features_are_standardized_as_the_training_part_has_them():
+    data = blobs()
+    shifted = Dataset(data.x * [3.0, 0.2] + [7.0, -2.0], data.y)
+    run = train.run(train.Config(layers=(), epochs=1, standardize=True), shifted)
+    training = run.parts[0].x
+    np.testing.assert_allclose(training.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(training.std(axis=0), 1)
+    raw = train.run(train.Config(layers=(), epochs=1), shifted)
+    for part, other in zip(run.parts, raw.parts, strict=True):
+        np.testing.assert_allclose(run.standardizer(other.x), part.x)
+
+
+def test_balanced_classes_count_the_same():
+    data = blobs()
+    rare = data.take(np.flatnonzero((data.y == 0) | (np.arange(60) % 10 == 1)))
+    config = train.Config(layers=(), epochs=2, class_weight="balanced", dtype="float64", dropout=0.0, seed=3)
+    run = train.run(config, rare)
+    labels = run.parts[0].y
+    weights = len(labels) / (3 * np.bincount(labels))[labels]
+    order_rng = np.random.default_rng(3).spawn(2)[1]
+    model = run.config.build_model(np.random.default_rng(3).spawn(2)[0])
+    again = train.fit(
+        model, replace(run.parts[0], weights=weights), run.parts[1], rng=order_rng, epochs=2, loss=None,
+        optimizer=build_optimizer(config, model.parameters()),
+    )  # fmt: skip
+    np.testing.assert_allclose(again.column("cost"), run.history.column("cost"), rtol=1e-12)
+    with pytest.raises(train.OptionError, match="class_weight is for classes, and the task is regression"):
+        train.run(config, Dataset(data.x, data.x[:, 0]))
+
+
+def rates(epochs=7, **options):
+    """The learning rates of the epochs."""
+    config = train.Config(layers=(), learning_rate=0.8, epochs=epochs, optimizer="gd", **options)
+    return train.run(config, blobs()).history.column("learning_rate")
+
+
+def test_schedules_are_their_formulas():
+    t = np.arange(7)
+    for options, expected in [
+        ({"lr_schedule": "constant"}, 0.8 + 0 * t),
+        ({"lr_schedule": "continuous", "decay_rate": 0.5}, 0.8 / (1 + 0.5 * t)),
+        ({"lr_schedule": "discrete", "decay_rate": 0.5, "decay_every": 3}, 0.8 / (1 + 0.5 * (t // 3))),
+        ({"lr_schedule": "exponential", "decay_rate": 0.9}, 0.8 * 0.9**t),
+        ({"lr_schedule": "step", "decay_rate": 0.5, "decay_every": 2}, 0.8 * 0.5 ** (t // 2)),
+        ({"lr_schedule": "cosine"}, 0.8 * (1 + np.cos(np.pi * t / 7)) / 2),
+        ({"warmup_epochs": 3}, 0.8 * np.array([0.25, 0.5, 0.75, 1, 1, 1, 1])),
+        (
+            {"lr_schedule": "cosine", "warmup_epochs": 3},
+            0.8 * np.array([0.25, 0.5, 0.75, *(1 + np.cos(np.pi * t[:4] / 4)) / 2]),
+        ),
+    ]:
+        np.testing.assert_allclose(rates(**options), expected, rtol=1e-12, err_msg=str(options))
+    falling = rates(30, lr_schedule="plateau", decay_rate=0.5, decay_every=2)
+    assert falling[0] == 0.8
+    assert set(np.array(falling[1:]) / falling[:-1]) == {0.5, 1.0}
 
 
 @pytest.mark.parametrize("activation", train.config.ACTIVATIONS)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tinygrad_np import __version__, data, train
-from tinygrad_np.train.config import ACTIVATIONS, DTYPES, OPTIMIZERS
 
 __all__ = ["main"]
 
@@ -45,7 +44,7 @@ def _train(arguments: argparse.Namespace, prog: str) -> int:
     try:
         config = train.Config(**{option.name: getattr(arguments, option.name) for option in fields(train.Config)})
         examples = data.digits(config.dtype)
-        config.check_against(examples)
+        config.fitted_to(examples)
         folder = train.new_folder(arguments.out, examples.name)
     except train.OptionError as error:
         return _fail(command, f"--{error.option.replace('_', '-')} {error.problem}", 2)
@@ -54,7 +53,7 @@ def _train(arguments: argparse.Namespace, prog: str) -> int:
     except OSError as error:
         return _fail(command, f"--out {error.filename}: {error.strerror}", 2)
 
-    show = nullcontext() if arguments.quiet else train.progress(config.epochs, sys.stderr)
+    show = nullcontext() if arguments.quiet else train.progress(config.epochs or 0, sys.stderr)
     try:
         with show as callback:
             run = train.run(config, examples, [callback] if callback else [])
@@ -138,7 +137,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _add_train(commands: argparse._SubParsersAction[_Parser], prog: str) -> None:
-    defaults = train.Config()
     parser = commands.add_parser(
         "train",
         help="train a classifier of handwritten digits",
@@ -158,32 +156,18 @@ examples:
   {prog} train --layers 64,10                        softmax regression
   {prog} train --optimizer nesterov --dropout 0 --l2 1""",
     )
+    groups: dict[str, Any] = {}
+    for each in fields(train.Config):
+        known = each.metadata
+        group = groups.setdefault(known["group"], parser.add_argument_group(known["group"]))
+        choices = f": {_or(known['choices'])}" if known["choices"] else ""
+        options: dict[str, Any] = {"default": each.default, "help": f"{known['help']}{choices} ({known['shown']})"}
+        if known["parse"] is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options |= {"type": known["parse"], "metavar": known["metavar"], "choices": known["choices"]}
+        group.add_argument(f"--{each.name.replace('_', '-')}", **options)
     # fmt: off
-    network = parser.add_argument_group("the network")
-    network.add_argument("--layers", type=_layers, metavar="N,N,...", default=defaults.layers,
-        help=f"sizes of its layers, from inputs to classes ({','.join(map(str, defaults.layers))})")
-    network.add_argument("--activation", choices=ACTIVATIONS, metavar="NAME", default=defaults.activation,
-        help=f"between the layers: {_or(ACTIVATIONS)} (%(default)s)")
-    network.add_argument("--dropout", type=float, metavar="P", default=defaults.dropout,
-        help="probability of dropping a hidden unit while training (%(default)s)")
-    network.add_argument("--dtype", choices=DTYPES, metavar="NAME", default=defaults.dtype,
-        help=f"precision of the computation: {_or(DTYPES)} (%(default)s)")
-
-    training = parser.add_argument_group("the training")
-    training.add_argument("--optimizer", choices=OPTIMIZERS, metavar="NAME", default=defaults.optimizer,
-        help=f"{_or(OPTIMIZERS)} (%(default)s)")
-    training.add_argument("--learning-rate", type=float, metavar="R",
-        help="step size (what suits the optimizer; for adam, "
-             f"{OPTIMIZERS['adam'].learning_rate}; for sgd, {OPTIMIZERS['sgd'].learning_rate})")
-    training.add_argument("--epochs", type=int, metavar="N", default=defaults.epochs,
-        help="passes over the training data (%(default)s)")
-    training.add_argument("--batch-size", type=int, metavar="N", default=defaults.batch_size,
-        help="examples per step; 0: all of them in one (%(default)s)")
-    training.add_argument("--l2", type=float, metavar="L", default=defaults.l2,
-        help="adds L/(2m) times the sum of the squared weights to the cost, for m examples (%(default)s)")
-    training.add_argument("--seed", type=int, metavar="N", default=defaults.seed,
-        help="of initial weights, order and dropout; one seed, one result (%(default)s)")
-
     output = parser.add_argument_group("the output")
     output.add_argument("--out", type=Path, metavar="FOLDER",
         help="folder to write, new or empty (runs/digits-<date>-<time>)")

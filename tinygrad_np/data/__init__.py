@@ -8,9 +8,10 @@ from tinygrad_np.data.examples import Examples
 from tinygrad_np.data.loading import load
 from tinygrad_np.data.named import named
 from tinygrad_np.data.preprocessing import Preprocessing, Standardizer, one_hot
-from tinygrad_np.data.split import split
+from tinygrad_np.data.split import hold_out, split
+from tinygrad_np.data.weights import class_weights
 
 __all__ = [
-    "DataError", "Dataset", "Examples", "Preprocessing", "Standardizer", "batches", "digits", "load", "named",
-    "one_hot", "split",
+    "DataError", "Dataset", "Examples", "Preprocessing", "Standardizer", "batches", "class_weights", "digits",
+    "hold_out", "load", "named", "one_hot", "split",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tinygrad_np.data.dataset import Dataset
 
-__all__ = ["split"]
+__all__ = ["hold_out", "split"]
 
 
 def split(
@@ -68,12 +68,34 @@ def split(
             raise ValueError(
                 f"the {name} part of {data.size} examples would be empty: give more data, or other fractions"
             )
-    classes = data.y if data.y.ndim == 1 and data.class_names else np.zeros(data.size, int)
-    order = _stratified_order(classes, np.random.default_rng(rng))
+    order = _stratified_order(_classes(data), np.random.default_rng(rng))
     chosen = np.split(order, [n_test, n_test + n_validation])
     by_name = dict(zip(("test", "validation", "training"), chosen, strict=True))
     training, validation_part, test_part = (data.take(np.sort(by_name[name]), name) for name in sizes)
     return training, validation_part, test_part
+
+
+def hold_out(
+    data: Dataset, fraction: float, name: str, *, rng: np.random.Generator | int | None = None
+) -> tuple[Dataset, Dataset]:
+    """Split ``data`` in two: the training part, and a part called ``name`` with this fraction; see :func:`split`.
+
+    Examples
+    --------
+    >>> data = Dataset(np.arange(20.0)[:, None], np.arange(20) % 2)
+    >>> hold_out(data, 0.2, "test", rng=0)[1]
+    Dataset 'test': 4 examples of shape (1,), 2 classes
+    """
+    n = round(fraction * data.size)
+    if not 0 < n < data.size:
+        raise ValueError(f"{fraction} of {data.size} examples are {n}: both parts need some")
+    order = _stratified_order(_classes(data), np.random.default_rng(rng))
+    return data.take(np.sort(order[n:]), "training"), data.take(np.sort(order[:n]), name)
+
+
+def _classes(data: Dataset) -> NDArray[np.integer[Any]]:
+    """What the parts are to have the same mix of; one class, where ``y`` is something else."""
+    return data.y if data.y.ndim == 1 and data.class_names else np.zeros(data.size, np.int64)
 
 
 def _stratified_order(y: NDArray[np.integer[Any]], rng: np.random.Generator) -> NDArray[np.intp]:

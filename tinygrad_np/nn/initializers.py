@@ -88,6 +88,10 @@ _NAMES: dict[str, Initializer] = {
 }  # fmt: skip
 
 
+#: What they are called in options.
+NAMES = tuple(_NAMES)
+
+
 def by_name(name: str | Initializer) -> Initializer:
     """Return the initializer called ``name``; a function stands for itself.
 

@@ -1,12 +1,13 @@
 """Training: the loop, its history, metrics, and the folder that a run leaves behind."""
 
 from tinygrad_np._arrays import load_arrays, save_arrays
-from tinygrad_np.train.config import Config, OptionError
+from tinygrad_np.train.config import Config
 from tinygrad_np.train.early_stopping import EarlyStopping
 from tinygrad_np.train.evaluate import Score, evaluate, predict_logits
 from tinygrad_np.train.fit import DivergedError, StopTraining, fit
 from tinygrad_np.train.history import Epoch, History
 from tinygrad_np.train.metrics import ClassScores, accuracy, confusion_matrix, log_loss, precision_recall_f1
+from tinygrad_np.train.options import OptionError
 from tinygrad_np.train.progress import progress
 from tinygrad_np.train.run import Run, run
 from tinygrad_np.train.run_folder import Report, load_model, new_folder, write_report

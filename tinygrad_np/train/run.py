@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 
@@ -12,11 +12,14 @@ import numpy as np
 
 from tinygrad_np import nn
 from tinygrad_np._extras import require
-from tinygrad_np.data import Dataset, split
+from tinygrad_np.data import Dataset, Standardizer, class_weights, hold_out, split
 from tinygrad_np.train.config import Config
 from tinygrad_np.train.evaluate import Score, evaluate
 from tinygrad_np.train.fit import fit
 from tinygrad_np.train.history import Epoch, History
+from tinygrad_np.train.options import OptionError
+from tinygrad_np.train.recipes import build_optimizer, build_schedule
+from tinygrad_np.train.tasks import TASKS, Task
 
 __all__ = ["Run", "run"]
 
@@ -34,62 +37,126 @@ class Run:
     Attributes
     ----------
     config : Config
+        Complete: with the task, and the sizes of all layers.
     data_name : str
     parts : tuple of Dataset
-        Training, validation and test data, named so.
+        Training data and, where there are any, validation and test data, named so, as the model met them.
     model : MLP
     history : History
     scores : dict of str to Score
         Of the trained model, by the name of the part.
+    standardizer : Standardizer or None
+        What was done to the examples of all parts, as the training data has it.
     """
 
     config: Config
     data_name: str
-    parts: tuple[Dataset, Dataset, Dataset]
+    parts: tuple[Dataset, ...]
     model: nn.MLP
     history: History
     scores: dict[str, Score]
+    standardizer: Standardizer | None = None
+
+    @property
+    def task(self) -> Task:
+        """What kind of problem it is."""
+        return TASKS[self.config.task or "multiclass"]
 
 
-def run(config: Config, data: Dataset, callbacks: Iterable[Callable[[Epoch], None]] = ()) -> Run:
-    """Train a classifier of ``data`` as ``config`` says.
-
-    70% of the examples are trained on, 15% measured after every epoch, and 15% measured once, at the end.
+def run(
+    config: Config,
+    data: Dataset | tuple[Dataset, ...],
+    callbacks: Iterable[Callable[[Epoch], None]] = (),
+) -> Run:
+    """Train a network as ``config`` says.
 
     Parameters
     ----------
     config : Config
-    data : Dataset
+    data : Dataset, or a tuple of them
+        All examples, of which the fractions that ``config`` names are held out; training and test data, of which
+        the first are held out for validation only; or training, validation and test data.
     callbacks : iterable of callables
         Each is called with the :class:`Epoch` when an epoch is over.
 
     Raises
     ------
     OptionError
-        If the layers do not fit the data.
+        If an option does not fit the data.
     DivergedError
         If the cost is no longer finite.
     """
-    config.check_against(data)
+    parts = _parts(config, data)
+    data_name = data.name if isinstance(data, Dataset) else data[0].name
+    config = config.fitted_to(replace(parts[0], name=data_name))
+    standardizer = None
+    if config.standardize:
+        standardizer = Standardizer.fit(parts[0].x)
+        parts = tuple(replace(part, x=standardizer(part.x)) for part in parts)
+    training = parts[0]
+    if config.class_weight is not None:
+        if training.y.ndim != 1 or not training.class_names:
+            raise OptionError("class_weight", f"is for classes, and the task is {config.task}")
+        training = replace(training, weights=class_weights(training.y, config.class_weight))
+    validation = next((part for part in parts if part.name == "validation"), None)
+    if validation is None and config.early_stopping is not None and config.monitor.startswith("validation"):
+        raise OptionError("monitor", f"is {config.monitor}, but no examples are held out for validation")
+    if config.drop_last and config.batch_size > training.size:
+        raise OptionError("drop_last", f"leaves nothing of {training.size} examples in batches of {config.batch_size}")
     model_rng, order_rng = np.random.default_rng(config.seed).spawn(2)
-    parts = split(data, rng=SPLIT_SEED)
-    training, validation, _ = parts
     model = config.build_model(model_rng)
-    largest_product = (config.batch_size or training.size) * max(map(prod, pairwise(config.layers)))
-    with _one_thread() if largest_product <= WORTH_SHARING else nullcontext():
+    optimizer = build_optimizer(config, model.parameters())
+    size = config.batch_size or training.size
+    with _one_thread() if size * _largest_product(config) <= WORTH_SHARING else nullcontext():
         history = fit(
             model,
             training,
             validation,
-            optimizer=config.build_optimizer(model.parameters()),
+            optimizer=optimizer,
+            task=config.task,
             epochs=config.epochs,
+            iterations=config.iterations,
+            time_limit=config.time_limit,
             batch_size=config.batch_size,
+            drop_last=config.drop_last,
             l2=config.l2,
+            label_smoothing=config.label_smoothing,
+            schedule=build_schedule(config, optimizer, -(-training.size // size)),
+            clip=config.clip,
+            clip_value=config.clip_value,
+            early_stopping=config.early_stopping,
+            compile=config.compile,
             rng=order_rng,
             callbacks=callbacks,
         )
-        scores = {part.name: evaluate(model, part) for part in parts}
-    return Run(config, data.name, parts, model, history, scores)
+        scores = {part.name: evaluate(model, part, config.task) for part in parts}
+    return Run(config, data_name, parts, model, history, scores, standardizer)
+
+
+def _parts(config: Config, data: Dataset | tuple[Dataset, ...]) -> tuple[Dataset, ...]:
+    """Training, validation and test data, as far as there are any, with these names."""
+    given = (data,) if isinstance(data, Dataset) else data
+    fractions = {"validation": config.validation if len(given) < 3 else 0, "test": config.test * (len(given) == 1)}
+    try:
+        if len(given) == 1 and all(fractions.values()):
+            return split(given[0], config.validation, config.test, rng=SPLIT_SEED)
+        training, *rest = given
+        for name, fraction in fractions.items():
+            if fraction:
+                training, part = hold_out(training, fraction, name, rng=SPLIT_SEED)
+                rest.insert(0, part)
+    except ValueError as error:
+        raise OptionError(
+            "validation" if fractions["validation"] else "test", f"does not suit the data: {error}"
+        ) from None
+    names = ["training", "validation", "test"] if len(given) == 3 else ["training", *(part.name for part in rest)]
+    if len(given) == 2:
+        names[-1] = "test"
+    return tuple(replace(part, name=name) for part, name in zip((training, *rest), names, strict=True))
+
+
+def _largest_product(config: Config) -> int:
+    return max(map(prod, pairwise(config.layers or ())))
 
 
 def _one_thread() -> AbstractContextManager[object]:

@@ -126,7 +126,9 @@ def load_model(folder: Path | str) -> nn.MLP:
     path = Path(folder, "model.npz")
     arrays = load_arrays(path)
     try:
-        if sum((n_in + 1) * n_out for n_in, n_out in pairwise(config.layers)) != sum(a.size for a in arrays.values()):
+        if sum((n_in + 1) * n_out for n_in, n_out in pairwise(config.layers or ())) != sum(
+            a.size for a in arrays.values()
+        ):
             raise ValueError("their number is that of another network")  # before one of that size is allocated
         model = config.build_model(np.random.default_rng(0))
         model.load_state_dict(arrays)
