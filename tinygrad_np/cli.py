@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tinygrad_np import __version__, data, train
+from tinygrad_np.train.options import sizes
 
 __all__ = ["main"]
 
@@ -118,10 +119,9 @@ def _fail(command: str, message: str, status: int) -> int:
 
 def _layers(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(size) for size in text.split(","))
-    except ValueError:
-        message = f"sizes are whole numbers with commas between, like 64,32,10, not {text!r}"
-        raise argparse.ArgumentTypeError(message) from None
+        return sizes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -159,14 +159,19 @@ examples:
     groups: dict[str, Any] = {}
     for each in fields(train.Config):
         known = each.metadata
-        group = groups.setdefault(known["group"], parser.add_argument_group(known["group"]))
+        if known["group"] not in groups:
+            groups[known["group"]] = parser.add_argument_group(known["group"])
         choices = f": {_or(known['choices'])}" if known["choices"] else ""
         options: dict[str, Any] = {"default": each.default, "help": f"{known['help']}{choices} ({known['shown']})"}
         if known["parse"] is bool:
             options["action"] = argparse.BooleanOptionalAction
         else:
-            options |= {"type": known["parse"], "metavar": known["metavar"], "choices": known["choices"]}
-        group.add_argument(f"--{each.name.replace('_', '-')}", **options)
+            options |= {
+                "type": _layers if known["parse"] is sizes else known["parse"],
+                "metavar": known["metavar"],
+                "choices": known["choices"],
+            }
+        groups[known["group"]].add_argument(f"--{each.name.replace('_', '-')}", **options)
     # fmt: off
     output = parser.add_argument_group("the output")
     output.add_argument("--out", type=Path, metavar="FOLDER",
