@@ -111,6 +111,15 @@ def test_small_errors_are_errors(off):
     assert [d.element for d in report.disagreements] == [(7,)]
 
 
+def test_long_steps_may_leave_the_domain():
+    """There the function raises, or is NaN: short steps have to do."""
+    nearly_singular = np.array([[1.0, 0.97], [0.97, 1.0]])
+    for seed in range(8):
+        assert check_gradients(lambda a: np.linalg.cholesky((a + a.mT) / 2), nearly_singular, rng=seed).passed
+    lower = caught((lambda a: np.linalg.cholesky((a + a.mT) / 2), lambda g, a: 0 * a), nearly_singular)
+    assert lower.mistake == "input ignored"
+
+
 def test_rounding_is_no_error():
     """Neither an ill-conditioned gradient, nor a noisy function, is a wrong one."""
     hilbert = 1 / (np.arange(6)[:, None] + np.arange(6) + 1.0)

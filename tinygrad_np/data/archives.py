@@ -47,7 +47,9 @@ def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
     try:
         # Mapped first: the file has to be as long as its header says before anything is allocated.
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (ValueError, EOFError, TypeError, OverflowError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # whatever NumPy's parser says to bytes that nobody wrote
         raise DataError(path, f"this is no array of numbers in a .npy file: {error}") from None
 
 
@@ -74,6 +76,8 @@ def read_hdf5(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
                 raise DataError(path, f"its arrays would take {size:,} bytes, and the limit is {LIMIT:,}")
             for name, item in found.items():
                 arrays[name] = np.asarray(item[()])
-    except (OSError, RuntimeError, KeyError, TypeError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # whatever h5py says
         raise DataError(path, f"this is no HDF5 file, or is damaged: {error}") from None
     return arrays

@@ -62,9 +62,14 @@ class Line:
         self._eps = 0.0 if start is None else _eps(start)
 
     def __call__(self, t: float) -> Array:
-        """Return all results at ``at + t * along``."""
+        """Return all results at ``at + t * along``; NaN where the function refuses to go."""
         if t not in self._known:
-            results = self.function([np.asarray(x + t * v) for x, v in zip(self.at, self.along, strict=True)])
+            try:
+                results = self.function([np.asarray(x + t * v) for x, v in zip(self.at, self.along, strict=True)])
+            except (ArithmeticError, ValueError):  # a matrix that is no longer positive definite, say
+                if t == 0:
+                    raise
+                return self._known.setdefault(t, np.full(self(0.0).shape, np.nan))
             self._known[t] = flat(results)
             self._eps = max(self._eps, _eps(results))
         return self._known[t]
