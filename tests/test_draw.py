@@ -24,15 +24,15 @@ needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="needs the pr
 def read_back(drawing):
     """Boxes (all their text, line by line) and arrows (tail, head, label) as they stand in the DOT text."""
     boxes, arrows = {}, []
-    for line in drawing.source.splitlines():
-        if match := re.fullmatch(r"  n(\d+) -> n(\d+)(?: \[(.*)\])?", line):
+    for line in map(str.strip, drawing.source.splitlines()):
+        if match := re.fullmatch(r"n(\d+) -> n(\d+)(?: \[(.*)\])?", line):
             label = re.search(r'label="([^"]*)"', match[3] or "")
             arrows.append((int(match[1]), int(match[2]), unescape(label[1]).strip() if label else ""))
-        elif match := re.match(r'  n(\d+) \[label=(?:"([^"]*)"|<(.*?)>)(?: \w+=.*)?\]$', line):
+        elif match := re.match(r'n(\d+) \[label=(?:"([^"]*)"|<(.*?)>)(?: \w+=.*)?\]$', line):
             text = match[2] if match[2] is not None else re.sub(r"<(?!br/).*?>", "", match[3])
             boxes[int(match[1])] = [unescape(part).replace("\\\\", "\\") for part in text.split("<br/>")]
-    assert list(boxes) == list(range(len(boxes)))
-    return list(boxes.values()), arrows
+    assert sorted(boxes) == list(range(len(boxes)))
+    return [boxes[number] for number in sorted(boxes)], arrows
 
 
 def parameter(*shape, name=None):
@@ -51,34 +51,34 @@ MLP_BOXES = [
     ["x", "(5, 4) float32"],
     ["W1", "(4, 3) float32"],
     ["b1", "(3,) float32"],
-    ["linear", "(5, 3)"],
-    ["relu", "(5, 3)"],
+    ["linear"],
+    ["relu"],
     ["weight", "(3, 2) float32"],
     ["bias", "(2,) float32"],
-    ["linear", "(5, 2)"],
+    ["linear"],
     ["targets", "(5,) int64"],
-    ["softmax_cross_entropy", "(5,)"],
+    ["softmax_cross_entropy"],
     ["mean", "scalar float32"],
 ]
 MLP_ARROWS = [
-    (0, 3), (1, 3), (2, 3), (3, 4), (4, 7), (5, 7), (6, 7), (7, 9, "logits"), (8, 9), (9, 10),
+    (0, 3), (1, 3), (2, 3), (3, 4, "(5, 3) float32"), (4, 7, "(5, 3) float32"), (5, 7), (6, 7),
+    (7, 9, "logits (5, 2) float32"), (8, 9), (9, 10, "(5,) float32"),
 ]  # fmt: skip
 
 GOLDEN = """\
 digraph computation {
-  graph [rankdir=TB ordering=in nodesep=0.2 ranksep=0.3 pad=0.2 bgcolor="white"]
+  graph [rankdir=TB ordering=in nodesep=0.25 ranksep=0.3 pad=0.2 bgcolor="white" fontname="Helvetica" fontsize=11 \
+fontcolor="#5f6b7a"]
   node [fontname="Helvetica" fontsize=13 fontcolor="#1f2933" shape=box style="rounded,filled" \
 fillcolor="white" color="#5f6b7a" penwidth=1.2 height=0.4 margin="0.14,0.07"]
   edge [fontname="Helvetica" fontsize=10 fontcolor="#5f6b7a" color="#5f6b7a" arrowsize=0.7]
-  n0 [label="1" style=filled fillcolor="#eef0f2" color="#8a94a0" height=0.3 width=0.4]
-  n1 [label=<<b>w</b><br/><font point-size="10.5" color="#5f6b7a">(2,) float64</font>> style=filled \
+  n0 [label=<<b>w</b><br/><font point-size="10.5" color="#5f6b7a">(2,) float64</font>> style=filled \
 fillcolor="#d6e6fa" color="#2463a8"]
-  n2 [label=<<b>subtract</b><br/><font point-size="10.5" color="#5f6b7a">(2,)</font>>]
-  n3 [label=<<b>tanh</b><br/><font point-size="10.5" color="#5f6b7a">(2,) float64</font>> \
+  n1 [label=<<b>subtract</b><br/><font point-size="10.5" color="#5f6b7a">1 - y</font>>]
+  n2 [label=<<b>tanh</b><br/><font point-size="10.5" color="#5f6b7a">(2,) float64</font>> \
 fillcolor="#ffe2b8" color="#c05c00" penwidth=2.2]
-  n0 -> n2
-  n1 -> n2 [label=" −"]
-  n2 -> n3 [weight=12]
+  n0 -> n1 [label=" −"]
+  n1 -> n2 [label=" (2,) float64" weight=12]
 }
 """
 
@@ -152,18 +152,15 @@ def test_the_picture_is_the_program(steps):
     inflow = {head: [tail for tail, h, _ in arrows if h == head] for head in range(len(boxes))}
     titles = [box[0] for box in boxes]
     values = reached(steps)
-    box_of = {i: titles.index(name) for i, name in enumerate("pq") if i in values}  # once each: see the last line
+    box_of = {i: titles.index(name) for i, name in enumerate("pq") if i in values}
     operations = iter([i for i, box in enumerate(boxes) if inflow[i]])
     for value in sorted(values - {0, 1}):
         box_of[value] = number = next(operations)  # drawn in the order in which they were computed
         operation, *operands = steps[value - 2]
         assert titles[number] == operation
-        expected = [box_of[o] if isinstance(o, int) else o for o in operands]
-        assert [
-            o if isinstance(e, int) else titles[o] for o, e in zip(inflow[number], expected, strict=True)
-        ] == expected
-    scalars = sum(isinstance(o, str) for value in values - {0, 1} for o in steps[value - 2][1:])
-    assert len(boxes) == len(values) + scalars
+        assert inflow[number] == [box_of[o] for o in operands if isinstance(o, int)]
+        assert all(f"x * {o}" in boxes[number] for o in operands if isinstance(o, str))
+    assert len(boxes) == len(values)
 
 
 @given(programs(), st.integers(1, 12))
@@ -172,13 +169,12 @@ def test_folding_leaves_nothing_uncounted(steps, max_nodes):
     everything = len(reached(steps))
     if "more" not in boxes[0][0]:
         return
-    assert len(boxes) - 1 <= max_nodes + 2  # the operands that are scalars come with their operation
+    assert len(boxes) - 1 <= max_nodes
     count = int(boxes[0][0].removesuffix(" more"))
-    shown = [box for box in boxes[1:] if len(box) > 1]
-    assert count == everything - len(shown) == sum(int(line.split()[0]) for line in boxes[0][1:])
+    assert count == everything - len(boxes[1:]) == sum(int(line.split()[0]) for line in boxes[0][1:])
     assert boxes[-1][0] == steps[-1][0], "the result is always shown"
     for tail, head, label in arrows:
-        assert (tail == 0) <= bool(label)
+        assert tail != 0 or label, "what comes out of the fold says what it is"
         assert head or boxes[tail][0] in "pq", "what is folded came first: only leaves lead into it"
     assert {tail for tail, *_ in arrows} >= set(range(len(boxes) - 1)), "every box leads somewhere"
 
@@ -197,14 +193,15 @@ def test_options_and_dtypes_are_shown_where_they_say_something():
     assert boxes == [
         ["parameter", "(4, 3) float32"],
         ["indices", "(2,) int64"],
-        ["getitem", "[1:, array]", "(3, 2)"],
-        ["sum", "axis=0", "(2,)"],
+        ["getitem", "[1:, array]"],
+        ["sum", "axis=0"],
         ["input", "(2,) float64"],
-        ["multiply", "(2,) float64"],
+        ["multiply"],
         ["reshape", "(2, 1) float64"],
     ]
     boxes, arrows = read_back(draw(np.clip(x, -1, np.max(x))))
-    assert [label for *_, label in arrows if label] == ["a_min", "a_max"]
+    assert [label for *_, label in arrows if label] == ["a_max scalar float32"]
+    assert boxes[-1][1] == "clip(a, -1, a_max)"
 
 
 def test_a_leaf_alone():
@@ -220,11 +217,11 @@ def test_names():
     assert boxes[:3] == [
         ["x", "(2,) float64"],
         ["weights of layer 1", "(2,) float64"],
-        ["z", "multiply", "(2,)"],
+        ["z", "multiply"],
     ]
     assert w.name == "w"
     boxes, _ = read_back(draw(np.sum(z), names={"product": z}))
-    assert boxes[2] == ["product", "multiply", "(2,)"]
+    assert boxes[2] == ["product", "multiply"]
 
 
 NASTY = 'a"<b>&\\N\\ {|} \N{SNOWMAN} -> n9 [x];'
@@ -243,14 +240,16 @@ def test_svg_shows_every_word(tmp_path):
         root = ET.fromstring(draw(loss).save(tmp_path / f"x.{suffix}").read_text("utf-8"))
         words = Counter(text.text.strip() for text in root.iter("{http://www.w3.org/2000/svg}text"))
         lines = [line for box in MLP_BOXES[:-1] for line in box]
+        labels = [arrow[2] for arrow in MLP_ARROWS if len(arrow) > 2]
         assert words == Counter(
-            [*lines, "logits", "mean", "scalar", NASTY, "scalar float64", "multiply", "scalar float64"]
+            [*lines, *labels, "mean", "scalar float32", NASTY, "scalar float64", "multiply", "scalar float64"]
         )
 
 
 @needs_dot
 @pytest.mark.parametrize(
-    ("suffix", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph"), ("gv", b"digraph")]
+    ("suffix", "magic"),
+    [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph"), ("gv", b"digraph"), ("mmd", b"flowchart TB")],
 )
 def test_formats(tmp_path, suffix, magic):
     path = draw(mlp_loss()).save(tmp_path / f"graph.{suffix}")
@@ -273,25 +272,6 @@ def test_left_to_right():
         draw(mlp_loss(), direction="up")
 
 
-def test_a_deep_graph_is_folded():
-    x = parameter(1, name="x")
-    y = x
-    for _ in range(100_000):
-        y = y * x
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(150)
-    try:
-        drawing = draw(y)
-        boxes, arrows = read_back(drawing)
-    finally:
-        sys.setrecursionlimit(limit)
-    assert boxes[0] == ["99,801 more", "99,801 operations"]
-    assert len(boxes) == 201
-    assert (0, 2, "(1,)") in arrows  # the oldest that is shown gets its operand from the fold
-    assert (1, 0, "") in arrows  # x is used in there, too
-    assert repr(drawing) == "<Drawing of 199 operations, 1 parameter, 99,801 more: .save('graph.svg') or .source>"
-
-
 def test_an_operation_with_too_many_operands():
     boxes, arrows = read_back(draw(np.concatenate([parameter(1) for _ in range(50)]), max_nodes=10))
     assert boxes[0] == ["41 more", "41 parameters"]
@@ -302,7 +282,7 @@ def test_without_the_program(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     drawing = draw(mlp_loss())
     with pytest.raises(
-        RuntimeError, match=r"^a svg is drawn by Graphviz.* install .*save the drawing as \.dot.*$"
+        RuntimeError, match=r"^a svg is drawn by Graphviz.* install .*save the drawing as \.dot, \.mmd or \.json.*$"
     ) as error:
         drawing.save(tmp_path / "x.svg")
     assert "\n" not in str(error.value)
@@ -338,19 +318,22 @@ def test_operations_with_several_results():
     u, s, _ = np.linalg.svd(parameter(3, 2, name="a"))
     boxes, arrows = read_back(draw(np.sum(u) * np.sum(s)))
     assert boxes[1] == ["svd", "several results"]
-    assert [box for box in boxes if box[0] == "part"] == [
-        ["part", f"[{i}]", "count=3", s] for i, s in ((0, "(3, 3)"), (1, "(2,)"))
-    ]
-    assert [(boxes[tail][0], boxes[head][0]) for tail, head, _ in arrows[:3]] == [
-        ("a", "svd"),
-        ("svd", "part"),
-        ("svd", "part"),
+    assert [box for box in boxes if box[0] == "part"] == [["part", "[0]"], ["part", "[1]"]]
+    assert [(boxes[tail][0], boxes[head][0], label) for tail, head, label in arrows[:4]] == [
+        ("a", "svd", ""),
+        ("svd", "part", ""),
+        ("svd", "part", ""),
+        ("part", "sum", "(3, 3) float64"),
     ]
 
 
 def test_mistakes(tmp_path):
-    with pytest.raises(TypeError, match="result is a Tensor or a Node, not ndarray"):
+    with pytest.raises(TypeError, match="a Tensor, a Node, a model or a function can be drawn, not ndarray"):
         draw(np.ones(3))
+    with pytest.raises(TypeError, match="a Tensor is computed already; arguments are for models and functions"):
+        draw(mlp_loss(), np.ones(3))
+    with pytest.raises(TypeError, match="draw: <lambda> returned float64, where a Tensor was expected"):
+        draw(lambda: np.sum(np.ones(3)))
     with pytest.raises(TypeError, match=r"names\['w'\] is a Tensor or a Node, not int"):
         draw(mlp_loss(), names={"w": 1})
     with pytest.raises(ValueError, match="at least 1, not 0"):
@@ -358,7 +341,9 @@ def test_mistakes(tmp_path):
     drawing = draw(mlp_loss())
     assert isinstance(drawing, Drawing)
     for name in ("graph", "graph.jpg"):
-        with pytest.raises(ValueError, match=rf"suffix of '{name}' .* use one of \.dot, \.gv, \.svg, \.png, \.pdf"):
+        with pytest.raises(
+            ValueError, match=rf"suffix of '{name}' .* use one of \.dot, \.gv, \.mmd, \.json, \.svg, \.png, \.pdf"
+        ):
             drawing.save(tmp_path / name)
     with pytest.raises(ValueError, match="cannot draw 'bmp'; there are: dot, svg, png, pdf"):
         drawing.render("bmp")

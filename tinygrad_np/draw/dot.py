@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from html import escape
 from typing import Literal
 
-from tinygrad_np.draw.outline import Arrow, Box, Kind, Outline
+from tinygrad_np.draw.outline import Arrow, Box, Group, Outline
+from tinygrad_np.draw.words import labels_of
 
 __all__ = ["Direction", "to_dot"]
 
@@ -16,53 +19,96 @@ _FONT = 'fontname="Helvetica"'
 _INK, _GREY = "#1f2933", "#5f6b7a"
 
 #: Kind -> its looks: light fills, dark outlines. The shapes tell data from operations without colour, too.
-_STYLES: dict[Kind, list[str]] = {
+_STYLES: dict[str, list[str]] = {
     "operation": [],
     "result": ['fillcolor="#ffe2b8"', 'color="#c05c00"', "penwidth=2.2"],
     "parameter": ["style=filled", 'fillcolor="#d6e6fa"', 'color="#2463a8"'],
     "input": ["style=filled", 'fillcolor="#dff2df"', 'color="#35803a"'],
     "constant": ["style=filled", 'fillcolor="#eef0f2"', 'color="#8a94a0"', "height=0.3", "width=0.4"],
+    "module": ["peripheries=2"],
     "folded": ['style="rounded,filled,dashed"', 'fillcolor="#f7f7f7"', 'color="#8a94a0"'],
 }
+_MARK = ['fillcolor="#ffd3cf"', 'color="#c0182b"', "penwidth=3"]
+
+#: Family of operations -> fill.
+_FILLS = {
+    "product": "#e9e0fa", "activation": "#fff3c4", "reduction": "#d5efee", "shape": "#f1f0ec", "loss": "#fde0ea",
+}  # fmt: skip
 
 
 def to_dot(picture: Outline, direction: Direction = "TB", dpi: int | None = None) -> str:
     """Return the DOT source of an outline; ``dpi`` matters for pictures made of pixels only."""
     resolution = f" dpi={dpi}" if dpi else ""
     # ordering=in keeps operands in order: x - y differs from y - x
-    graph = f'rankdir={direction} ordering=in nodesep=0.2 ranksep=0.3 pad=0.2 bgcolor="white"{resolution}'
+    graph = f'rankdir={direction} ordering=in nodesep=0.25 ranksep=0.3 pad=0.2 bgcolor="white"{resolution}'
+    graph += f' {_FONT} fontsize=11 fontcolor="{_GREY}"'
+    if picture.notes:
+        notes = "\\n".join(map(_escaped, picture.notes))
+        graph += f' labelloc=b label="{notes}"'
     node = f'{_FONT} fontsize=13 fontcolor="{_INK}" shape=box style="rounded,filled" fillcolor="white"'
     node += f' color="{_GREY}" penwidth=1.2 height=0.4 margin="0.14,0.07"'
     edge = f'{_FONT} fontsize=10 fontcolor="{_GREY}" color="{_GREY}" arrowsize=0.7'
     head = [f"  graph [{graph}]", f"  node [{node}]", f"  edge [{edge}]"]
-    boxes = [_box(number, box) for number, box in enumerate(picture.boxes)]
-    kinds = [box.kind for box in picture.boxes]
-    arrows = [_arrow(arrow, kinds[arrow.tail], kinds[arrow.head]) for arrow in picture.arrows]
-    return "\n".join(["digraph computation {", *head, *boxes, *arrows, "}", ""])
+    arrows = [
+        _arrow(arrow, label, picture.boxes) for arrow, label in zip(picture.arrows, labels_of(picture), strict=True)
+    ]
+    return "\n".join(["digraph computation {", *head, *_grouped(picture), *arrows, "}", ""])
 
 
-_MARK = ['fillcolor="#ffd3cf"', 'color="#c0182b"', "penwidth=3"]
+def _grouped(picture: Outline) -> list[str]:
+    """The boxes, in the braces of the groups that they are in."""
+    boxes: dict[int | None, list[str]] = defaultdict(list)
+    inner: dict[int | None, list[int]] = defaultdict(list)
+    depths: dict[int | None, int] = {None: 1}
+    for number, group in enumerate(picture.groups):
+        inner[group.parent].append(number)
+        depths[number] = depths[group.parent] + 1
+    for number, box in enumerate(picture.boxes):
+        boxes[box.group].append("  " * depths[box.group] + _box(number, box))
+    lines: list[str] = []
+    stack: list[tuple[int | None, bool]] = [(None, False)]
+    while stack:
+        at, ends = stack.pop()
+        indent = "  " * (depths[at] - 1)
+        if ends:
+            lines.append(f"{indent}}}")
+            continue
+        if at is not None:
+            lines += _opening(at, picture.groups[at], indent)
+            stack.append((at, True))
+        lines += boxes[at]
+        stack += [(child, False) for child in reversed(inner[at])]
+    return lines
+
+
+def _opening(number: int, group: Group, indent: str) -> list[str]:
+    looks = f'style="rounded,filled{",dashed" * (group.count > 1)}" color="#a9b4c0" fillcolor="#5f6b7a0c"'
+    label = f'label="{_escaped(group.title)}" labeljust=l labelloc=t {_FONT} fontsize=11 margin=10'
+    return [f"{indent}subgraph cluster_{number} {{", f"{indent}  graph [{label} {looks}]"]
 
 
 def _box(number: int, box: Box) -> str:
-    looks = _MARK if box.marked else _STYLES[box.kind]
+    fill = _FILLS.get(box.family or "") if box.kind in ("operation", "module") else None
+    looks = [f'fillcolor="{fill}"'] if fill else []
+    looks = _MARK if box.marked else _STYLES[box.kind] + looks
     if not box.lines:
         return _statement(f"n{number}", [f'label="{_escaped(box.title)}"', *looks])
     below = "".join(f'<br/><font point-size="10.5" color="{_GREY}">{_escaped(line)}</font>' for line in box.lines)
     return _statement(f"n{number}", [f"label=<<b>{_escaped(box.title)}</b>{below}>", *looks])
 
 
-def _arrow(arrow: Arrow, tail: Kind, head: Kind) -> str:
-    looks = [f'label=" {_escaped(arrow.label)}"'] if arrow.label else []
-    if "folded" in (tail, head):
+def _arrow(arrow: Arrow, label: str, boxes: Sequence[Box]) -> str:
+    tail, head = boxes[arrow.tail], boxes[arrow.head]
+    looks = [f'label=" {_escaped(label)}"'] if label else []
+    if "folded" in (tail.kind, head.kind):
         looks.append("style=dashed")
-    elif tail == "operation":
+    elif tail.kind in ("operation", "module"):
         looks.append("weight=12")  # the flow of the data is the straight line, parameters join it from the side
-    return _statement(f"n{arrow.tail} -> n{arrow.head}", looks)
+    return "  " + _statement(f"n{arrow.tail} -> n{arrow.head}", looks)
 
 
 def _statement(what: str, looks: list[str]) -> str:
-    return f"  {what} [{' '.join(looks)}]" if looks else f"  {what}"
+    return f"{what} [{' '.join(looks)}]" if looks else what
 
 
 def _escaped(text: str) -> str:

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tinygrad_np._extras import require
 from tinygrad_np._files import atomic_write
 from tinygrad_np.draw.dot import Direction, to_dot
-from tinygrad_np.draw.outline import Outline, outline
+from tinygrad_np.draw.folding import folded
+from tinygrad_np.draw.grouping import by_names
+from tinygrad_np.draw.mermaid import to_mermaid
+from tinygrad_np.draw.outline import Outline
+from tinygrad_np.draw.rendering import FORMATS, rendered
+from tinygrad_np.draw.running import performed
+from tinygrad_np.draw.scene import Scene, traced
 from tinygrad_np.graph import Node
+from tinygrad_np.nn.module import Module
 from tinygrad_np.tensor import Tensor
 
 __all__ = ["Drawing", "draw"]
 
-_RENDERED = ("svg", "png", "pdf")
 _DPI = 144  # twice what Graphviz assumes: sharp on today's screens
+
+#: Suffix -> how the file is written, by Python alone.
+_TEXTS: dict[str, Callable[[Drawing], str]] = {
+    "dot": lambda drawing: drawing.source,
+    "gv": lambda drawing: drawing.source,
+    "mmd": lambda drawing: to_mermaid(drawing.outline, drawing.direction),
+    "json": lambda drawing: drawing.outline.to_json(),
+}
 
 
 class Drawing:
@@ -32,11 +45,33 @@ class Drawing:
         Which way time runs: ``"TB"``, from top to bottom, or ``"LR"``, from left to right.
     """
 
-    def __init__(self, outline: Outline, direction: Direction = "TB") -> None:
+    outline: Outline
+    direction: Direction
+
+    def __init__(self, outline: Outline, direction: Direction = "TB", scene: Scene | None = None) -> None:
         if direction not in ("LR", "TB"):
             raise ValueError(f"direction is 'TB' (top to bottom) or 'LR' (left to right), not {direction!r}")
         self.outline = outline
-        self.direction: Direction = direction
+        self.direction = direction
+        self._scene = scene
+
+    def folded(
+        self,
+        max_nodes: int = 100,
+        depth: int | None = None,
+        open: Iterable[str] = (),  # noqa: A002
+        repeats: bool | None = None,
+    ) -> Drawing:
+        """Return the same picture with more or less of it shown; the parameters are those of :func:`draw`.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no more than the outline, as of a compiled function.
+        """
+        if self._scene is None:
+            raise RuntimeError("this drawing was made of an outline: there is nothing more to show")
+        return Drawing(folded(self._scene, max_nodes, depth, _listed(open), repeats), self.direction, self._scene)
 
     @property
     def source(self) -> str:
@@ -55,21 +90,9 @@ class Drawing:
         RuntimeError
             If the program ``dot`` is missing, or fails.
         """
-        if format not in _RENDERED:
-            raise ValueError(f"cannot draw {format!r}; there are: dot, {', '.join(_RENDERED)}")
-        graphviz = require("graphviz", "draw")
-        source = to_dot(self.outline, self.direction, _DPI if format == "png" else None)
-        try:
-            return graphviz.pipe("dot", format, source.encode(), quiet=True)  # type: ignore[no-any-return]
-        except graphviz.ExecutableNotFound:
-            raise RuntimeError(
-                f"a {format} is drawn by Graphviz, whose program 'dot' is not on the PATH: install it with "
-                f"'apt install graphviz', 'brew install graphviz', 'conda install graphviz' or from "
-                f"https://graphviz.org/download, or save the drawing as .dot, which needs nothing"
-            ) from None
-        except graphviz.CalledProcessError as error:
-            message = (error.stderr or b"").decode(errors="replace").strip()
-            raise RuntimeError(f"Graphviz could not draw this {format}: {message or error}") from None
+        if format not in FORMATS:
+            raise ValueError(f"cannot draw {format!r}; there are: dot, {', '.join(FORMATS)}")
+        return rendered(to_dot(self.outline, self.direction, _DPI if format == "png" else None), format)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file, whole or not at all. The suffix of its name says how.
@@ -77,8 +100,8 @@ class Drawing:
         Parameters
         ----------
         path : path_like
-            Ends in ``.dot`` or ``.gv`` (which needs nothing), or in ``.svg``, ``.png`` or ``.pdf`` (which
-            needs Graphviz).
+            Ends in ``.svg``, ``.png`` or ``.pdf``, which needs Graphviz; or in ``.dot`` (``.gv``), ``.mmd`` (Mermaid)
+            or ``.json`` (the boxes, arrows and groups: see :class:`Outline`), which needs nothing.
 
         Returns
         -------
@@ -96,12 +119,11 @@ class Drawing:
         """
         path = Path(path)
         suffix = path.suffix.lower().removeprefix(".")
-        if suffix not in ("dot", "gv", *_RENDERED):
+        if suffix not in (*_TEXTS, *FORMATS):
             raise ValueError(
-                f"the suffix of {path.name!r} does not say what to write: "
-                f"use one of .dot, .gv, .{', .'.join(_RENDERED)}"
+                f"the suffix of {path.name!r} does not say what to write: use one of .{', .'.join([*_TEXTS, *FORMATS])}"
             )
-        content = self.source.encode() if suffix in ("dot", "gv") else self.render(suffix)
+        content = _TEXTS[suffix](self).encode() if suffix in _TEXTS else self.render(suffix)
         with atomic_write(path) as file:
             file.write(content)
         return path
@@ -122,53 +144,88 @@ class Drawing:
 
 
 def draw(
-    result: Tensor | Node,
-    *,
+    what: Tensor | Node | Module | Callable[..., Any],
+    *args: Any,
     names: Mapping[str, Tensor | Node] | None = None,
     direction: Direction = "TB",
-    max_nodes: int = 200,
+    max_nodes: int = 100,
+    depth: int | None = None,
+    open: str | Iterable[str] = (),  # noqa: A002
+    repeats: bool | None = None,
     mark: Iterable[Tensor | Node] = (),
 ) -> Drawing:
-    """Draw how ``result`` was computed.
+    """Draw how a tensor was computed, or what a model or a function computes.
 
     Parameters
     ----------
-    result : Tensor or Node
-        A loss, say. It is highlighted, and all that it depends on is drawn.
+    what : Tensor, Node, Module or callable
+        A result, such as a loss; all that it depends on is drawn. Or a model or a function, which is called with
+        ``args``, recorded, and drawn with its modules as frames and the lines that called each operation.
+    *args
+        What to call it with: an example batch.
     names : mapping of str to Tensor, optional
-        What to call tensors that have no name of their own, or another one, such as
-        ``dict(model.named_parameters())``.
+        What to call tensors that have no name of their own, or another one. With paths, such as
+        ``dict(model.named_parameters())`` has, the operations of a result are framed by module, as far as these names
+        tell.
     direction : {"TB", "LR"}
         Time runs from top to bottom, or from left to right.
     max_nodes : int
-        The operations computed last are drawn, with their operands, up to this many boxes; all that is older
-        is folded into one box that says how much it stands for.
+        How many boxes there may be. If there are more, modules are closed to one box each, the innermost first; if
+        that is not enough, the operations computed last are drawn, and all that is older is one box that says how much
+        it stands for.
+    depth : int, optional
+        How many levels of modules are open; by default as many as there is room for.
+    open : str or iterable of str
+        Paths of modules that are open in any case, with ``*`` for any text: ``("encoder.*", "head")``.
+    repeats : bool, optional
+        Whether blocks that are alike and follow each other, three or more, are drawn once, with "×12"; by default
+        where there are more than 40 boxes without.
     mark : iterable of Tensor or Node
         Operations to point at, in red.
 
     Returns
     -------
     Drawing
-        With ``.save("graph.svg")`` (also ``.png``, ``.pdf``, ``.dot``) and ``.source``.
+        With ``.save("graph.svg")`` (also ``.png``, ``.pdf``, ``.dot``, ``.mmd``, ``.json``) and ``.source``.
 
     Raises
     ------
     TypeError
-        If ``result``, or something in ``names``, is neither a Tensor nor a Node.
+        If ``what`` cannot be drawn, or does not return a Tensor, or something in ``names`` is no Tensor.
     ValueError
         If ``max_nodes`` is less than 1, or ``direction`` unknown.
+    Exception
+        Whatever the model raises.
 
     Examples
     --------
+    >>> import numpy as np
     >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
-    >>> draw(w * 3)
-    <Drawing of 1 constant, 1 operation, 1 parameter: .save('graph.svg') or .source>
+    >>> draw(np.tanh(w * 3))
+    <Drawing of 2 operations, 1 parameter: .save('graph.svg') or .source>
+
+    >>> from tinygrad_np import nn
+    >>> model = nn.MLP([4, 8, 2], rng=0)
+    >>> draw(model, np.zeros((5, 4), np.float32)).save("model.svg")  # doctest: +SKIP
     """
     if max_nodes < 1:
         raise ValueError(f"max_nodes is at least 1, not {max_nodes}")
     called = {_node(tensor, f"names[{name!r}]"): name for name, tensor in (names or {}).items()}
     marked = {_node(tensor, "mark") for tensor in mark}
-    return Drawing(outline(_node(result, "result"), called, max_nodes, marked), direction)
+    if isinstance(what, Tensor | Node):
+        if args:
+            raise TypeError("draw: a Tensor is computed already; arguments are for models and functions")
+        scene = traced(_node(what, "result"), names=called, marked=marked)
+        by_names(scene)
+    elif callable(what):
+        scene, _ = performed(what, args, called)
+    else:
+        raise TypeError(f"draw: a Tensor, a Node, a model or a function can be drawn, not {type(what).__name__}")
+    return Drawing(folded(scene, max_nodes, depth, _listed(open), repeats), direction, scene)
+
+
+def _listed(patterns: str | Iterable[str]) -> Iterable[str]:
+    return [patterns] if isinstance(patterns, str) else patterns
 
 
 def _node(tensor: Any, what: str) -> Node:
