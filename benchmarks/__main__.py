@@ -16,22 +16,24 @@ from benchmarks.chain import chain
 from benchmarks.families import families
 from benchmarks.gradient_checking import check_faults
 from benchmarks.harness import Effort
+from benchmarks.peers import peers
+from benchmarks.picture import draw
 from benchmarks.recording import backward, record
 from benchmarks.report import Result, environment, load_average, to_json, to_markdown
 from benchmarks.startup import startup
-from benchmarks.training import Network, train
+from benchmarks.tasks import TASKS
 from tinygrad_np._extras import require
 
 Workload = Callable[[Effort], Result]
 
 WORKLOADS: dict[str, Workload] = {
+    **{name: partial(peers, name) for name in TASKS},
     "record": partial(record, "a * b"),
     "record-scalar": partial(record, "a * 2.0"),
     "record-function": partial(record, "np.tanh(a)"),
     "backward": partial(backward, 3),
     "backward-wide": partial(backward, 10_000),
     "chain": chain,
-    "mlp": partial(train, Network((784, 128, 64, 10), batch=64, limit=1.25)),
     "families": families,
     "import": startup,
     "gradcheck": check_faults,
@@ -40,7 +42,7 @@ WORKLOADS: dict[str, Workload] = {
 EFFORTS = {
     "full": Effort(rounds=301, seconds=1e-3, chain=(10_000, 100_000, 1_000_000)),
     "quick": Effort(rounds=51, seconds=1e-3, chain=(10_000, 100_000), elements=100_000),
-    "smoke": Effort(rounds=1, seconds=0.0, chain=(100, 200), elements=1000),
+    "smoke": Effort(rounds=1, seconds=0.0, chain=(100, 200), elements=1000, turns=1, turn=0.0, processes=False),
 }
 
 
@@ -48,24 +50,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the workloads, print the report, and return 0 whatever it says: speed is no test."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Speed, as ratios measured side by side.")
     parser.add_argument(
-        "workloads", nargs="*", metavar="WORKLOAD", help=f"which (default: all): {', '.join(WORKLOADS)}"
-    )
+        "workloads", nargs="*", metavar="WORKLOAD", help=f"which (default: all): peers, that is "
+        f"{' '.join(TASKS)}, {', '.join(name for name in WORKLOADS if name not in TASKS)}",
+    )  # fmt: skip
     parser.add_argument("--effort", choices=EFFORTS, default="full", help="how long to measure (default: %(default)s)")
     parser.add_argument("--threads", type=int, metavar="N", help="limit BLAS and PyTorch to so many threads")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to a file")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help="also write results.md, results.json and, of the comparisons, ratios.png",
+    )
     options = parser.parse_args(argv)
-    if unknown := [name for name in options.workloads if name not in WORKLOADS]:
+    names = [n for name in options.workloads or WORKLOADS for n in (TASKS if name == "peers" else [name])]
+    if unknown := [name for name in names if name not in WORKLOADS]:
         parser.error(f"no workload is called {', '.join(unknown)}; there are: {', '.join(WORKLOADS)}")
     effort = replace(EFFORTS[options.effort], threads=options.threads)
     results, load = [], load_average()
     with _limited(options.threads):
-        for name in options.workloads or WORKLOADS:
+        for name in names:
             print(f"{name} ...", file=sys.stderr, flush=True)
             results.append((name, WORKLOADS[name](effort)))
         facts = environment() | load
-    print(to_markdown([result for _, result in results], facts))
-    if options.json:
-        options.json.write_text(json.dumps(to_json(results, facts), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    markdown = to_markdown([result for _, result in results], facts)
+    print(markdown)
+    if options.to:
+        options.to.mkdir(parents=True, exist_ok=True)
+        (options.to / "results.md").write_text(markdown, "utf-8")
+        (options.to / "results.json").write_text(json.dumps(to_json(results, facts), indent=1) + "\n", "utf-8")
+        if any(result.details for _, result in results):
+            draw(results, options.to / "ratios.png")
     return 0
 
 

@@ -50,6 +50,12 @@ class Effort:
         How many threads BLAS and PyTorch are limited to, if they are.
     elements : int
         Of the arrays that rules are measured on.
+    turns, turn : int, float
+        Of whole tasks in other libraries: how many turns, of how many seconds.
+    patience : float
+        Seconds after which a library that has not done the first steps is left out.
+    processes : bool
+        Whether each library works in a process of its own; otherwise all work here, at tasks in little.
     """
 
     rounds: int
@@ -57,6 +63,10 @@ class Effort:
     chain: tuple[int, ...]
     threads: int | None = None
     elements: int = 1_000_000
+    turns: int = 9
+    turn: float = 0.05
+    patience: float = 120.0
+    processes: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,8 +98,11 @@ class Times:
         return median(self.rounds[name])
 
     def ratio(self, name: str, to: str) -> float:
-        """Return the median of the ratios within each round: what slows a whole round down cancels out."""
-        return median(a / b for a, b in zip(self.rounds[name], self.rounds[to], strict=True))
+        """Return the median of the ratios within each round: what slows a whole round down cancels out.
+
+        The slower one may have taken part in fewer rounds, the first ones.
+        """
+        return median(a / b for a, b in zip(self.rounds[name], self.rounds[to], strict=False))
 
     def medians(self) -> dict[str, float]:
         """Return the median of each contender, the fastest first."""

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from statistics import mode
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from benchmarks.harness import OURS, Times
 
 __all__ = ["Goal", "Result", "environment", "load_average", "report_times", "to_json", "to_markdown"]
 
-_PEERS = ("torch", "jax", "autograd", "mygrad")
+_PEERS = ("torch", "jax", "autograd", "mygrad", "scikit-learn", "numba")
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,15 @@ class Goal:
         In words.
     met : bool or None
         ``None`` where it could not be measured.
+    cell : (str, str, str), optional
+        Table, row and column, of a goal that stands in a table of many.
     """
 
     what: str
     limit: str
     measured: str
     met: bool | None
+    cell: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Result:
     notes : list of str
     rows : dict of str to dict of str to float
         Of a workload of many small comparisons: the seconds by what is computed, and by contender.
+    details : dict of str to dict of str to float
+        What else is known, by contender: "threads", "start" (seconds until the first steps were done), "memory" (bytes).
     """
 
     title: str
@@ -63,6 +69,7 @@ class Result:
     ratios: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
+    details: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def report_times(title: str, times: Times, baseline: str, goals: list[Goal], missing: Iterable[str] = ()) -> Result:
@@ -74,22 +81,62 @@ def report_times(title: str, times: Times, baseline: str, goals: list[Goal], mis
 
 
 def to_markdown(results: Iterable[Result], facts: dict[str, str]) -> str:
-    """Return the report: all goals in one table, then the times of each comparison."""
+    """Return the report: all goals first, then the times of each comparison."""
     results = list(results)
     lines = [f"- {key}: {value}" for key, value in facts.items()]
     goals = [goal for result in results for goal in result.goals]
-    rows = [[goal.what, goal.limit, goal.measured, {True: "yes", False: "NO", None: "?"}[goal.met]] for goal in goals]
-    lines += ["", *_table(["goal", "limit", "measured", "met"], rows)]
+    rows = [[goal.what, goal.limit, goal.measured, _REACHED[goal.met]] for goal in goals if goal.cell is None]
+    lines += ["", *_table(["goal", "limit", "measured", ""], rows)] if rows else []
+    lines += _matrices([goal for goal in goals if goal.cell is not None])
     for result in results:
         lines += ["", f"**{result.title}**", ""]
-        rows = [
-            [f"**{name}**" if name == OURS else name, in_words(seconds), f"{result.ratios[name]:.2f}"]
-            for name, seconds in result.times.items()
-        ]
-        lines += _table(["", "median", f"{result.baseline} = 1"], rows) if rows else []
+        lines += _times(result) if result.times else []
         lines += _side_by_side(result.rows) if result.rows else []
         lines += ["", *[f"- {note}" for note in result.notes]] if result.notes else []
     return "\n".join(lines) + "\n"
+
+
+def _matrices(goals: list[Goal]) -> list[str]:
+    """Goals that are ratios, in one table for each of our modes: workloads by peers, the usual limit at the top."""
+    lines: list[str] = []
+    for table in dict.fromkeys(goal.cell[0] for goal in goals if goal.cell):
+        cells = {goal.cell[1:]: goal for goal in goals if goal.cell and goal.cell[0] == table}
+        rows, columns = (list(dict.fromkeys(key[i] for key in cells)) for i in (0, 1))
+        columns.sort(key=lambda column: -sum(key[1] == column for key in cells))
+        usual = {c: mode(goal.limit for key, goal in cells.items() if key[1] == c) for c in columns}
+
+        def cell(row: str, column: str, cells: Any = cells, usual: Any = usual) -> str:
+            if (goal := cells.get((row, column))) is None:
+                return ""
+            bound = "" if goal.limit == usual[column] else f" (≤ {goal.limit})"
+            return f"{goal.measured}{bound} {_REACHED[goal.met]}"
+
+        met = sum(goal.met is True for goal in cells.values())
+        lines += ["", f"**{table}: time ours / theirs, and whether the limit is kept ({met} of {len(cells)})**", ""]
+        head = ["", *(f"{column} ≤ {usual[column]}" for column in columns)]
+        lines += _table(head, [[row, *(cell(row, column) for column in columns)] for row in rows])
+    return lines
+
+
+_REACHED = {True: "reached", False: "MISSED", None: "?"}
+
+
+def _times(result: Result) -> list[str]:
+    """One line per contender: its time, that relative to the baseline, and what else is known of it."""
+    known = {
+        "threads": lambda details: f"{details['threads']}",
+        "start": lambda details: in_words(details["start"]),
+        "memory": lambda details: f"{details['memory'] / 1e6:.1f} MB",
+    }
+    heads = {"threads": "threads", "start": "first steps", "memory": "memory"}
+    keys = [key for key in known if any(key in details for details in result.details.values())]
+    rows = []
+    for name, seconds in result.times.items():
+        details = result.details.get(name, {})
+        ratio = f"{result.ratios[name]:.2f}" if name in result.ratios else ""
+        more = [known[key](details) if key in details else "" for key in keys]
+        rows.append([f"**{name}**" if name.startswith(OURS) else name, in_words(seconds), ratio, *more])
+    return _table(["", "median", f"{result.baseline} = 1", *(heads[key] for key in keys)], rows)
 
 
 def _side_by_side(rows: dict[str, dict[str, float]]) -> list[str]:

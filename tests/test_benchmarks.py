@@ -19,24 +19,29 @@ def checkout(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
 
 
-def test_every_workload(tmp_path):
+def test_every_kind_of_workload(tmp_path):
     from benchmarks.__main__ import WORKLOADS
+    from benchmarks.tasks import TASKS
 
-    path = tmp_path / "results.json"
-    command = [sys.executable, "-m", "benchmarks", "--effort", "smoke", "--json", str(path)]
+    kinds = {task.kind: name for name, task in reversed(TASKS.items())}
+    names = ["W2", *kinds.values(), *(name for name in WORKLOADS if name not in TASKS)]
+    command = [sys.executable, "-m", "benchmarks", "--effort", "smoke", "--to", str(tmp_path), *names]
     one_thread = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # others want to work, too
+    one_thread |= {"TORCHDYNAMO_DISABLE": "1"}  # torch.compile would take minutes, and hand over to eager mode
     run = subprocess.run(command, cwd=ROOT, env=one_thread, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    results = json.loads(path.read_text("utf-8"))
-    assert list(results["workloads"]) == list(WORKLOADS)
+    results = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert list(results["workloads"]) == names
     assert {"Python", "NumPy", "BLAS"} <= set(results["environment"])
     for result in results["workloads"].values():
-        assert result["goals"]
+        assert result["goals"] or result["details"]
         assert all(0 < seconds < 100 for seconds in result["times"].values())
         assert result["rows"] or result["ratios"][result["baseline"]] == 1
         for goal in result["goals"]:
-            assert f"| {goal['what']} " in run.stdout
+            assert goal["cell"] or f"| {goal['what']} " in run.stdout
         assert f"**{result['title']}**" in run.stdout
+    assert (tmp_path / "results.md").read_text("utf-8").strip() == run.stdout.strip()
+    assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_families_names_what_has_no_derivative(monkeypatch):
@@ -70,7 +75,7 @@ def test_an_unknown_workload_is_named(capsys):
 
     with pytest.raises(SystemExit):
         main(["mpl"])
-    assert "no workload is called mpl; there are: record," in capsys.readouterr().err
+    assert "no workload is called mpl; there are: W1," in capsys.readouterr().err
 
 
 def test_contenders_that_disagree_are_not_measured():
@@ -118,21 +123,66 @@ def test_what_is_not_installed_is_left_out():
         gather({"broken": broken})
 
 
-def test_the_hand_written_gradient_is_right():
-    from benchmarks.hand_written import loss_and_gradients
+@pytest.fixture
+def wrong(monkeypatch):
+    """A library that computes something else."""
+    from benchmarks import implementations
+    from benchmarks.implementations.tinygrad import Tinygrad
 
-    rng = np.random.default_rng(0)
-    parameters = [rng.normal(size=shape) for shape in ((4, 3), (3,), (3, 2), (2,))]
-    x, labels = rng.normal(size=(5, 4)), rng.integers(2, size=5)
-    _, gradients = loss_and_gradients(parameters, x, labels)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        for index in np.ndindex(parameter.shape):
-            values = []
-            for h in (1e-6, -1e-6):
-                parameter[index] += h
-                values.append(loss_and_gradients(parameters, x, labels)[0])
-                parameter[index] -= h
-            assert gradient[index] == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-6, abs=1e-9)
+    class Wrong(Tinygrad):
+        def chain(self, task):
+            step = super().chain(task)
+            return lambda: [value * 1.01 for value in step()]
+
+    monkeypatch.setattr("benchmarks.implementations.tinygrad.Wrong", Wrong, raising=False)
+    monkeypatch.setitem(implementations.IMPLEMENTATIONS, "wrong", ("tinygrad", "Wrong", {"backend": None}))
+
+
+def test_a_library_that_computes_something_else_stops_the_comparison(wrong):
+    from benchmarks.harness import Effort
+    from benchmarks.implementations import TUNED
+    from benchmarks.peers import side_by_side
+    from benchmarks.tasks import Chain
+
+    with pytest.raises(AssertionError, match="wrong, 1 threads does not compute what NumPy, tuned by hand"):
+        side_by_side(Chain(10), [TUNED, "wrong"], Effort(1, 0.0, (), turns=1, turn=0.0, processes=False))
+
+
+def test_a_worker_takes_turns_in_a_process_of_its_own():
+    from benchmarks.implementations import TUNED
+    from benchmarks.tasks import Chain
+    from benchmarks.worker import Here, Worker
+
+    worker, here = (kind(TUNED, Chain(10), 1, 60.0) for kind in (Worker, Here))
+    assert worker.first.outcome == here.first.outcome
+    assert worker.seconds(3) > 0
+    worker.stop()
+    assert not worker._process.is_alive()
+
+
+def test_who_cannot_take_part_says_why():
+    from benchmarks.implementations import PRODUCTS
+    from benchmarks.tasks import Chain
+    from benchmarks.worker import Unable, Worker
+
+    with pytest.raises(Unable, match="cannot do this"):
+        Worker(PRODUCTS, Chain(10), 1, 60.0)
+    with pytest.raises(Unable, match="no result within 0 s"):
+        Worker(PRODUCTS, Chain(10), 1, 0.0)
+
+
+def test_goals_of_a_kind_stand_in_one_table():
+    from benchmarks.report import Goal, Result, to_markdown
+
+    goals = [Goal("W1 / P", "0.5", "0.40", True, ("eager", "W1", "P")),
+             Goal("W2 / P", "0.5", "0.60", False, ("eager", "W2", "P")),
+             Goal("W3 / P", "0.2", "0.10", True, ("eager", "W3", "P"))]  # fmt: skip
+    lines = [" ".join(line.split()) for line in to_markdown([Result("W", goals)], {}).splitlines()]
+    assert lines[1].endswith("(2 of 3)**")
+    assert lines[3:] == [
+        "| | P ≤ 0.5 |", "| --- | -------------------- |", "| W1 | 0.40 reached |", "| W2 | 0.60 MISSED |",
+        "| W3 | 0.10 (≤ 0.2) reached |", "", "**W**", "",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(1.5, "1.5 s"), (0.02, "20 ms"), (1.25e-6, "1.25 µs"), (3e-8, "30 ns")])
