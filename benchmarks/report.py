@@ -59,7 +59,7 @@ class Result:
     rows : dict of str to dict of str to float
         Of a workload of many small comparisons: the seconds by what is computed, and by contender.
     details : dict of str to dict of str to float
-        What else is known, by contender: "threads", "start" (seconds until the first steps were done), "memory" (bytes).
+        What else is known, by contender: "threads", "start" (seconds until it had done its first steps), "memory".
     """
 
     title: str
