@@ -55,6 +55,7 @@ def test_the_drawing():
     marked = [box for box in graph.outline.boxes if box.marked]
     assert [box.operation for box in marked] == ["sigmoid"]
     assert graph.source.count("#c0182b") == 1
+    assert {"w", "x"} <= {box.title for box in graph.outline.boxes}
 
 
 def test_marks_in_drawings():

@@ -30,6 +30,8 @@ class Call:
         The inputs that are differentiated: those of floating-point or complex dtype, as they were given.
     labels : list of str
         What to call each of them: ``argument 0 'x'``.
+    names : list of str
+        Its name alone: ``x``.
     arguments : list of int
         To which input of the function each belongs.
     counts : Counter
@@ -45,13 +47,14 @@ class Call:
         if parameters:
             wanted.add(len(names) - 1)
         self.leaves, self.rebuild = flatten(self.inputs)
-        self.places, self.labels, self.arguments = [], [], []
+        self.places, self.labels, self.names, self.arguments = [], [], [], []
         place = 0
         for i, tree in enumerate(self.inputs):
             for path, leaf in _paths(tree):
                 if i in wanted and is_differentiable(leaf):
                     self.places.append(place)
                     self.labels.append(f"parameter {path[2:-2]!r}" if not names[i] else _label(i, names[i], path))
+                    self.names.append(f"{names[i]}{path}" if names[i] else path[2:-2])
                     self.arguments.append(i)
                 place += 1
         self.at: list[Array] = [self.leaves[place] for place in self.places]

@@ -76,8 +76,11 @@ def locate(
 
     ``suspects`` limits the search to some steps of an earlier trace.
     """
+    inputs = [wrap(x, leaf(x, True)) for x in at]
+    for tensor, name in zip(inputs, call.names, strict=True):
+        tensor.name = name  # in the drawing
     with observe() as steps, np.errstate(all="ignore"):
-        outs = flatten(call.function.call(*call.arguments_at([wrap(x, leaf(x, True)) for x in at])))[0]
+        outs = flatten(call.function.call(*call.arguments_at(inputs)))[0]
     for step in (steps if suspects is None else suspects)[:_MOST_STEPS]:
         report = _check(step, rng, at_kinks)
         if report is not None:
