@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tinygrad_np.optim.optimizer import Optimizer
@@ -26,7 +27,7 @@ def inverse_time(decay: float, every: int = 1) -> Factor:
     ([1.0, 0.6666666666666666, 0.5], [1.0, 1.0, 0.6666666666666666])
     """
     _check("inverse_time", decay=decay, every=every)
-    return lambda t: 1 / (1 + decay * (t // every))
+    return partial(_inverse_time, decay, every)
 
 
 def exponential(gamma: float, every: int = 1) -> Factor:
@@ -38,7 +39,7 @@ def exponential(gamma: float, every: int = 1) -> Factor:
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
     _check("exponential", gamma=gamma, every=every)
-    return lambda t: float(gamma ** (t // every))
+    return partial(_exponential, gamma, every)
 
 
 def cosine(period: int, lowest: float = 0.0) -> Factor:
@@ -54,11 +55,13 @@ def cosine(period: int, lowest: float = 0.0) -> Factor:
     [1.0, 0.6, 0.2, 0.2]
     """
     _check("cosine", every=period, lowest=lowest)
-    return lambda t: lowest + (1 - lowest) * (1 + math.cos(math.pi * min(t, period) / period)) / 2
+    return partial(_cosine, period, lowest)
 
 
-def warm_up(epochs: int, then: Factor = lambda t: 1.0) -> Factor:
+def warm_up(epochs: int, then: Factor | None = None) -> Factor:
     """Return the schedule that grows from ``1/(epochs + 1)`` to 1 in so many epochs, and goes on with ``then`` from 0.
+
+    Without ``then``, it stays at 1.
 
     Examples
     --------
@@ -66,7 +69,26 @@ def warm_up(epochs: int, then: Factor = lambda t: 1.0) -> Factor:
     [0.25, 0.5, 0.75, 1.0, 0.5, 0.25]
     """
     _check("warm_up", every=epochs)
-    return lambda t: (t + 1) / (epochs + 1) if t < epochs else then(t - epochs)
+    return partial(_warm_up, epochs, then)
+
+
+# What the functions above return are partial applications of these, and no lambdas: so they can be pickled.
+def _inverse_time(decay: float, every: int, t: int) -> float:
+    return 1 / (1 + decay * (t // every))
+
+
+def _exponential(gamma: float, every: int, t: int) -> float:
+    return float(gamma ** (t // every))
+
+
+def _cosine(period: int, lowest: float, t: int) -> float:
+    return lowest + (1 - lowest) * (1 + math.cos(math.pi * min(t, period) / period)) / 2
+
+
+def _warm_up(epochs: int, then: Factor | None, t: int) -> float:
+    if t < epochs:
+        return (t + 1) / (epochs + 1)
+    return 1.0 if then is None else then(t - epochs)
 
 
 def _check(name: str, every: int = 1, **numbers: float) -> None:

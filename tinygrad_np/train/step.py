@@ -68,6 +68,11 @@ class Step:
             logits = model(wrap(x))  # the batch is ours alone: no need to copy it
             cost, right = losses(logits, y), marks(logits.detach(), y)
             if weights is not None:
+                if not cost.ndim:
+                    raise ValueError(
+                        "examples have weights, but the loss is one number for all of them: let it return one number "
+                        "for each example, as the losses in tinygrad_np.functional do with reduction='none'"
+                    )
                 cost, right = cost * weights, right * weights
             mean: Any = np.mean(cost) if cost.ndim else cost
             optimizer.zero_grad()
