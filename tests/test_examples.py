@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,26 @@ EXAMPLES = sorted((HOME / "examples").glob("*.py"))
 DOCUMENTS = sorted((HOME / "docs").glob("*.md"))
 
 
+#: What an example writes, into the folder that it is given.
+PICTURES = {
+    "digits_by_layer": {
+        "digits_folded.svg", "digits_open.svg", "digits.html", "digits_gradients.png", "digits_activations.png",
+    },
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_example(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [str(path), str(tmp_path)])
     runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out
+    assert {file.name for file in tmp_path.iterdir()} == PICTURES.get(path.stem, set())
 
 
 def test_there_are_examples() -> None:
-    assert {"implicit_differentiation", "ode_adjoint"} <= {path.stem for path in EXAMPLES}
+    assert {"implicit_differentiation", "ode_adjoint", *PICTURES} <= {path.stem for path in EXAMPLES}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)

@@ -55,6 +55,8 @@ def test_a_learning_rate_is_logarithmic_where_it_spans_much(tmp_path: Path) -> N
     pixels(figure, tmp_path / "a.png")
     assert plot.learning_rate([0.1, 0.05]).axes[0].get_yscale() == "linear"
     assert plot.learning_rate([0.0, 0.0]).axes[0].get_yscale() == "linear"
+    history = train.History([train.Epoch(1, 1.0, 0.5, learning_rate=0.5)])
+    np.testing.assert_array_equal(plot.learning_rate(history).axes[0].lines[0].get_ydata(), [0.5])
     with pytest.raises(ValueError, match="no learning rates"):
         plot.learning_rate([])
 
@@ -156,12 +158,10 @@ def trained(activation: Any, steps: int = 3) -> plot.Recorder:
     x, y = rng.normal(size=(32, 4)), np.arange(32) % 3
     model = nn.MLP([4, 8, 3], activation, dtype=np.float64, rng=0)
     model.layers[0].bias.data = np.where(np.arange(8) < 2, -100.0, 0.0)  # two units that relu keeps at zero
-    recorder = plot.Recorder(model, x)
+    recorder = plot.Recorder(model, x, y)
     for _ in range(steps):
-        for parameter in model.parameters():
-            parameter.grad = None
-        F.softmax_cross_entropy(model(x), y).backward()
         recorder()
+    assert model.layers[0].weight.grad is None
     return recorder
 
 
@@ -173,6 +173,7 @@ def test_a_recorder_notes_what_the_layers_send_on() -> None:
     assert (noted.size, noted.zeros, noted.dead, noted.units) == (hidden.size, np.count_nonzero(hidden == 0), 2, 8)
     assert noted.counts.sum() == np.count_nonzero(hidden)
     assert abs(noted.quantile(0.5) - np.median(hidden[hidden > 0])) < np.diff(noted.edges)[0]
+    F.softmax_cross_entropy(model(x), recorder.y).backward()
     gradient = recorder.gradients["layers.1.weight"][-1]
     assert gradient.edges[-1] == np.log10(np.abs(model.layers[1].weight.grad.numpy()).max())
     assert gradient.zeros == 6  # those of the two dead units
@@ -192,13 +193,10 @@ def test_activations_and_gradients_over_time_are_drawn(tmp_path: Path) -> None:
     pixels(gradients, tmp_path / "g.png")
 
 
-def test_a_recorder_is_a_callback_and_says_when_it_is_used_too_late() -> None:
-    recorder = plot.Recorder(nn.MLP([2, 2], rng=0))
-    with pytest.raises(ValueError, match=r"before zero_grad"):
-        recorder()
+def test_a_recorder_is_a_callback_and_sees_what_is_not_finite() -> None:
+    recorder = plot.Recorder(nn.MLP([2, 2], rng=0), np.array([[np.nan, 1.0]], np.float32), np.array([0]))
     with pytest.raises(ValueError, match="has noted no activation"):
         plot.activation_histograms(recorder)
-    recorder.model.layers[0].weight.grad = np.full((2, 2), np.nan, np.float32)
     recorder(train.Epoch(5, 1.0, 0.5))
     assert (recorder.unit, recorder.times) == ("epoch", [5])
     assert title(plot.gradient_histograms(recorder).axes[0]) == "layers.0.weight\nNaN or infinite from epoch 5"

@@ -101,7 +101,8 @@ class Drawing:
         ----------
         path : path_like
             Ends in ``.svg``, ``.png`` or ``.pdf``, which needs Graphviz; or in ``.dot`` (``.gv``), ``.mmd`` (Mermaid)
-            or ``.json`` (the boxes, arrows and groups: see :class:`Outline`), which needs nothing.
+            or ``.json`` (the boxes, arrows and groups: see :class:`Outline`), which needs nothing; or in ``.html``,
+            a page to zoom, search, fold and step through, which is better with Graphviz and possible without.
 
         Returns
         -------
@@ -119,11 +120,15 @@ class Drawing:
         """
         path = Path(path)
         suffix = path.suffix.lower().removeprefix(".")
-        if suffix not in (*_TEXTS, *FORMATS):
-            raise ValueError(
-                f"the suffix of {path.name!r} does not say what to write: use one of .{', .'.join([*_TEXTS, *FORMATS])}"
-            )
-        content = _TEXTS[suffix](self).encode() if suffix in _TEXTS else self.render(suffix)
+        known = (*_TEXTS, *FORMATS, "html")
+        if suffix not in known:
+            raise ValueError(f"the suffix of {path.name!r} does not say what to write: use one of .{', .'.join(known)}")
+        if suffix == "html":
+            from tinygrad_np.draw.html import to_html  # here, because few drawings are pages
+
+            content = to_html(self, path.stem).encode()
+        else:
+            content = _TEXTS[suffix](self).encode() if suffix in _TEXTS else self.render(suffix)
         with atomic_write(path) as file:
             file.write(content)
         return path
@@ -186,7 +191,7 @@ def draw(
     Returns
     -------
     Drawing
-        With ``.save("graph.svg")`` (also ``.png``, ``.pdf``, ``.dot``, ``.mmd``, ``.json``) and ``.source``.
+        With ``.save("graph.svg")`` (also ``.png``, ``.pdf``, ``.html``, ``.dot``, ``.mmd``, ``.json``) and ``.source``.
 
     Raises
     ------

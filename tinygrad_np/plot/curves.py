@@ -52,13 +52,13 @@ def cost_curves(history: History, *, ax: Sequence[Axes] | None = None) -> Figure
     return panels[0].get_figure()  # type: ignore[no-any-return]
 
 
-def learning_rate(rates: Sequence[float], *, unit: str = "epoch", ax: Axes | None = None) -> Figure:
+def learning_rate(rates: History | Sequence[float], *, unit: str = "epoch", ax: Axes | None = None) -> Figure:
     """Draw learning rates, on a logarithmic scale if they span more than a factor of thirty.
 
     Parameters
     ----------
-    rates : sequence of float
-        One for each epoch or step, as ``optimizer.param_groups[0]["lr"]`` was.
+    rates : History, or sequence of float
+        One for each epoch or step.
     unit : str
         What is counted along the horizontal axis, from 1.
     ax : Axes, optional
@@ -66,7 +66,7 @@ def learning_rate(rates: Sequence[float], *, unit: str = "epoch", ax: Axes | Non
     Raises
     ------
     ValueError
-        If there are no rates.
+        If there are no rates, as in a history of which they are not known.
 
     Examples
     --------
@@ -74,8 +74,8 @@ def learning_rate(rates: Sequence[float], *, unit: str = "epoch", ax: Axes | Non
     >>> schedule = optim.warm_up(5, then=optim.cosine(45))
     >>> figure = learning_rate([0.1 * schedule(t) for t in range(50)])
     """
-    values = np.asarray(rates, dtype=float)
-    if values.size == 0:
+    values = np.array(rates.column("learning_rate") if hasattr(rates, "column") else rates, dtype=float)
+    if np.isnan(values).all():
         raise ValueError("there are no learning rates to draw")
     figure, axes = canvas(ax, 5, 3.2)
     counted = np.arange(1, values.size + 1)

@@ -34,7 +34,7 @@ def gradient_histograms(recorder: Recorder, *, ax: Sequence[Axes] | None = None)
     Raises
     ------
     ValueError
-        If the recorder has not been called.
+        If the recorder has not been called, or does not know what its examples are.
     """
     panels = {name: (name, noted) for name, noted in recorder.gradients.items()}
     return _panels(recorder, panels, "size of a gradient, $|g|$", ax, logarithmic=True)
@@ -49,14 +49,13 @@ def activation_histograms(recorder: Recorder, *, ax: Sequence[Axes] | None = Non
     Parameters
     ----------
     recorder : Recorder
-        With examples.
     ax : sequence of Axes, optional
         Where to draw, one for each layer.
 
     Raises
     ------
     ValueError
-        If the recorder has not been called, or has no examples.
+        If the recorder has not been called.
     """
     panels = {}
     for name, noted in recorder.activations.items():
@@ -75,9 +74,7 @@ def _panels(
     logarithmic: bool,
 ) -> Figure:
     if not panels:
-        raise ValueError(
-            f"the recorder has noted no {quantity.split(',')[0]}: call it in training, and give it examples"
-        )
+        raise ValueError(f"the recorder has noted no {quantity.split(',')[0]}: call it in training")
     if ax is None:
         columns = min(len(panels), 4 if len(panels) != 6 else 3)
         rows = math.ceil(len(panels) / columns)

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_np import functional as F
 from tinygrad_np.grad_mode import enable_grad, observed_by
+from tinygrad_np.graph import backpropagate
 from tinygrad_np.nn.module import Module, call_watcher
 from tinygrad_np.record import wrap
 from tinygrad_np.tensor import Tensor
@@ -65,16 +67,20 @@ class Distribution:
 
 
 class Recorder:
-    """Note the gradients, and the activations for some fixed examples, each time that it is called.
+    """Note the gradients of the parameters and the activations of the layers, for some fixed examples.
 
-    Pass it to :func:`tinygrad_np.train.fit` as a callback, or call it in a loop of your own, after ``backward()`` and
-    before the next ``zero_grad()``. It keeps histograms, not arrays.
+    Pass it to :func:`tinygrad_np.train.fit` as a callback, or call it in a loop of your own. It asks the model anew, in
+    evaluation mode, so that times compare, and touches nothing that training uses. It keeps histograms, not arrays.
 
     Parameters
     ----------
     model : Module
-    x : array, optional
-        Examples whose activations to look at, in evaluation mode. Without them, only gradients are noted.
+    x : array
+        Examples: some dozens are enough.
+    y : array, optional
+        What they are. Without it, there are no gradients, only activations.
+    loss : callable
+        ``loss(model(x), y)``.
 
     Attributes
     ----------
@@ -89,49 +95,46 @@ class Recorder:
 
     Examples
     --------
-    >>> from tinygrad_np import functional as F, nn
-    >>> x, y = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32), np.arange(32) % 3
+    >>> from tinygrad_np import nn, optim
+    >>> from tinygrad_np.data import Dataset
+    >>> from tinygrad_np.train import fit
+    >>> data = Dataset(np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32), np.arange(32) % 3)
     >>> model = nn.MLP([4, 8, 3], rng=0)
-    >>> recorder = Recorder(model, x)
-    >>> for step in range(2):
-    ...     for parameter in model.parameters():
-    ...         parameter.grad = None
-    ...     F.softmax_cross_entropy(model(x), y).backward()
-    ...     recorder()
+    >>> recorder = Recorder(model, data.x, data.y)
+    >>> history = fit(model, data, optimizer=optim.Adam(model.parameters()), epochs=2, rng=0, callbacks=[recorder])
     >>> list(recorder.gradients), list(recorder.activations), recorder.times
     (['layers.0.weight', 'layers.0.bias', 'layers.1.weight', 'layers.1.bias'], ['layers.0, relu', 'layers.1'], [1, 2])
     """
 
-    def __init__(self, model: Module, x: Any = None) -> None:
-        self.model, self.x = model, x
+    def __init__(
+        self, model: Module, x: Any, y: Any = None, loss: Callable[[Tensor, Any], Tensor] = F.softmax_cross_entropy
+    ) -> None:
+        self.model, self.x, self.y, self.loss = model, x, y, loss
         self.times: list[int] = []
         self.unit = "call"
         self.gradients: dict[str, list[Distribution]] = {}
         self.activations: dict[str, list[Distribution]] = {}
 
     def __call__(self, epoch: Any = None) -> None:
-        """Note what the gradients and activations are now.
-
-        Raises
-        ------
-        ValueError
-            If no parameter has a gradient.
-        """
-        gradients = {name: p.grad.numpy() for name, p in self.model.named_parameters() if p.grad is not None}
-        if not gradients:
-            raise ValueError("no parameter has a gradient: call the recorder after backward() and before zero_grad()")
+        """Note what the gradients and activations are now."""
         if epoch is not None:
             self.unit = "epoch"
         self.times.append(len(self.times) + 1 if epoch is None else epoch.epoch)
-        for name, gradient in gradients.items():
-            self.gradients.setdefault(name, []).append(Distribution.of(gradient, magnitudes=True))
-        if self.x is not None:
-            for name, activation in _activations(self.model, self.x).items():
-                self.activations.setdefault(name, []).append(Distribution.of(activation))
+        result, activations = _watched(self.model, self.x)
+        for name, activation in activations.items():
+            self.activations.setdefault(name, []).append(Distribution.of(activation))
+        if self.y is not None:
+            with enable_grad():
+                loss = self.loss(result, self.y)
+            parameters = {p.node: name for name, p in self.model.named_parameters()}
+            found = backpropagate({loss.node: np.ones_like(loss._data)}, parameters)
+            for node, name in parameters.items():
+                gradient = found.get(node, np.zeros(node.shape or ()))
+                self.gradients.setdefault(name, []).append(Distribution.of(gradient, magnitudes=True))
 
 
-def _activations(model: Module, x: Any) -> dict[str, NDArray[Any]]:
-    """What each layer sends on, by its name."""
+def _watched(model: Module, x: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
+    """What a model returns, and what each of its layers sends on, by its name."""
     paths = {id(module): path for path, module in model.named_modules()}
     found: dict[str, NDArray[Any]] = {}
     sent_by: dict[int, tuple[str, Any]] = {}  # identity of a layer's result -> the layer, and the result, kept alive
@@ -157,8 +160,7 @@ def _activations(model: Module, x: Any) -> dict[str, NDArray[Any]]:
     token = call_watcher.set(begin)
     try:
         with enable_grad(), observed_by(operation):
-            model(wrap(x))
+            return model(wrap(x)), found
     finally:
         call_watcher.reset(token)
         model.train(was_training)
-    return found

@@ -1,0 +1,83 @@
+// The picture of one level: boxes, arrows and groups as SVG, at the places that were found when the page was made.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Make an SVG element inside of another. */
+function svg(parent, name, attributes = {}, text = null) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text !== null) element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+/** Draw a level, and return its elements: one for each box and arrow, in their order. */
+function drawPicture(world, level) {
+  world.replaceChildren();
+  const layer = (name) => svg(world, "g", { class: name });
+  const [groups, arrows, boxes, rules] = ["groups", "arrows", "boxes", "rules"].map(layer);
+  level.groups.forEach((group) => drawGroup(groups, group));
+  const picture = {
+    arrows: level.arrows.map((arrow) => drawArrow(arrows, arrow)),
+    boxes: level.boxes.map((box, number) => drawBox(boxes, box, number)),
+    rules,
+  };
+  squeeze(world);
+  return picture;
+}
+
+function drawGroup(layer, group) {
+  const element = svg(layer, "g", { class: "group" });
+  const [x, y, width, height] = group.at;
+  svg(element, "rect", { x, y, width, height });
+  svg(element, "text", { x: x + 10, y: y + 17, "data-room": width - 20 }, group.label);
+}
+
+function drawArrow(layer, arrow) {
+  const element = svg(layer, "g", { class: "arrow" });
+  svg(element, "path", { d: arrow.path, "marker-end": "url(#head)" });
+  if (arrow.label) {
+    const [x, y] = arrow.labelAt;
+    svg(element, "text", { x, y: y + 4, "text-anchor": "middle" }, arrow.label);
+  }
+  return element;
+}
+
+function drawBox(layer, box, number) {
+  const element = svg(layer, "g", { class: `box ${box.family ?? ""} ${box.kind}`, tabindex: 0, "data-number": number });
+  if (box.marked) element.classList.add("marked");
+  const [x, y, width, height] = box.at;
+  svg(element, "rect", { x, y, width, height });
+  // The rows stand on lines of their own height, as layout.py reckoned with.
+  let baseline = y + 7;
+  for (const [kind, text] of box.rows) {
+    baseline += kind === "title" ? 19 : 16.5;
+    const place = { class: kind, x: x + width / 2, y: baseline - 3, "text-anchor": "middle", "data-room": width - 10 };
+    svg(element, "text", place, text);
+  }
+  return element;
+}
+
+/**
+ * Squeeze the texts that are wider than their room: the width of letters is the browser's, and was a guess before.
+ * All are measured before one is changed, for each change would make the browser measure all again.
+ */
+function squeeze(world) {
+  const texts = [...world.querySelectorAll("text[data-room]")];
+  const wide = texts.filter((text) => text.getComputedTextLength() > text.dataset.room);
+  for (const text of wide) {
+    text.setAttribute("textLength", text.dataset.room);
+    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  }
+}
+
+/** Write something on a small plate at the middle of an arrow. */
+function plate(layer, arrow, text) {
+  const path = arrow.firstChild;
+  const { x, y } = path.getPointAtLength(path.getTotalLength() / 2);
+  const element = svg(layer, "g", { class: "rule" });
+  const frame = svg(element, "rect");
+  const label = svg(element, "text", { x, y: y + 4.5, "text-anchor": "middle" }, text);
+  const width = label.getComputedTextLength() + 14;
+  for (const [key, value] of Object.entries({ x: x - width / 2, y: y - 11, width, height: 22 })) frame.setAttribute(key, value);
+}
