@@ -282,3 +282,40 @@ def _step(draw: Draw, build: Builder, kind: str, a: Value, b: Value) -> Value | 
     if kind == "other" and rank:
         return build(draw(st.sampled_from([np.cumsum, np.flip, np.real])), a)
     return None
+
+
+@st.composite
+def networks(draw: Draw) -> Builder:
+    """Layers, and what backpropagation computes with them, with this and that in between."""
+    rng, build = np.random.default_rng(draw(st.integers(0, 99))), Builder()
+    batch, sizes = draw(st.integers(1, 6)), draw(st.lists(st.integers(1, 5), min_size=2, max_size=4))
+    rate = build.input(np.array(0.1), "lr")
+    h, params = build.input(rng.standard_normal((batch, sizes[0])), "x"), parameters(build, sizes, rng, float)
+    taken, made = [], []
+    for i in range(0, len(params), 2):
+        taken.append(h)
+        z = build(np.add, *draw(st.permutations([build(np.matmul, h, params[i]), params[i + 1]])))
+        h = build(draw(st.sampled_from([np.tanh, np.negative])), z)
+        shape, between = build.arrays[z].shape, draw(st.sampled_from(["nothing", "mask", "column", "rows", "all", "row"]))
+        if between == "mask":  # it comes in row by row
+            h = build(np.multiply, h, build(np.greater, build.input(rng.standard_normal(shape)), 0.0))
+        elif between == "column":
+            h = build(np.multiply, h, build.input(rng.standard_normal((batch, 1))))
+        elif between == "row":
+            h = build(np.subtract, build.input(rng.standard_normal(shape[1])), h)
+        elif between != "nothing":
+            axes = {"rows": (1,), "all": (0, 1)}[between]
+            h = build(np.subtract, h, build(np.add.reduce, h, axis=axes, keepdims=draw(st.booleans()) or axes == (1,)))
+        made.append(h)
+    gradients: list[Value] = []
+    dz = build(np.multiply, h, h)
+    for i in reversed(range(len(taken))):
+        dw = build(np.matmul, build(np.transpose, taken[i]), dz)
+        db = build(np.add.reduce, dz, axis=0, keepdims=draw(st.booleans()))
+        gradients = [dw, build(np.reshape, db, (-1,)), *gradients]
+        if i:
+            da = build(np.matmul, dz, build(np.transpose, params[2 * i]))
+            dz = build(np.multiply, da, build(np.subtract, 1, build(np.multiply, taken[i], taken[i])))
+    sgd(build, params, gradients, rate)
+    build.program.results = draw(st.lists(st.sampled_from([*made, *gradients]), max_size=4))
+    return build

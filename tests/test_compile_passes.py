@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import Builder, chain, classifier, programs, tiny
+from programs import Builder, chain, classifier, networks, programs, tiny
 
 from tinygrad_np.compiler.interpret import interpret
 from tinygrad_np.compiler.passes.algebra import simplified
+from tinygrad_np.compiler.passes.biases import with_biases_in_products
 from tinygrad_np.compiler.passes.canonical import in_canonical_form
 from tinygrad_np.compiler.passes.casts import with_casts_apart
 from tinygrad_np.compiler.passes.common import without_repetitions
@@ -25,13 +26,14 @@ from tinygrad_np.compiler.passes.selection import with_bits_selected
 from tinygrad_np.compiler.passes.sums import with_sums_as_products
 from tinygrad_np.compiler.plan import build
 from tinygrad_np.compiler.program import Program, Value
+from tinygrad_np.compiler.rewriting import operands
 
 Pass = Callable[[Program], Program]
 EXACT: list[Pass] = [
     in_canonical_form, without_dead_code, without_repetitions, with_constants_folded, with_casts_apart,
     with_flat_updates,
 ]  # fmt: skip
-ROUNDED: list[Pass] = [simplified, with_factors_gathered, with_sums_as_products]
+ROUNDED: list[Pass] = [simplified, with_factors_gathered, with_sums_as_products, with_biases_in_products]
 
 
 def outcome(program: Program, built: Builder) -> list[Any]:
@@ -52,6 +54,31 @@ def test_a_pass_keeps_what_is_computed(built: Builder, apply: Pass) -> None:
             np.testing.assert_array_equal(a, b, strict=True)
         else:
             np.testing.assert_allclose(b, a, rtol=1e-11, atol=1e-11)
+
+
+@settings(max_examples=40)
+@given(networks())
+def test_networks_with_biases_in_products(built: Builder) -> None:
+    before = outcome(built.program, built)
+    rewritten = with_biases_in_products(with_flat_updates(in_canonical_form(built.program)))
+    plan = build(built.program)
+    inputs, state = built.given()
+    for found in (outcome(rewritten, built), [a for part in plan(inputs, state) for a in part]):
+        for a, b in zip(before, found, strict=True):
+            assert (np.shape(a), a.dtype) == (np.shape(b), b.dtype)
+            np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9)
+
+
+def test_biases_become_part_of_products() -> None:
+    program = build(tiny().program).program
+    biases = {state for state in program.state if len(state.shape) == 1}
+    products = [step for step in program.steps if step.function is np.matmul]
+    readers = {step.function for step in program.steps if biases.intersection(operands(step))}
+    assert readers == {join}
+    assert len(products) == 3 + 3 + 2 + 1  # forward, gradients of the parameters, those of the layers, the loss
+    small, large = (build(classifier([784, 16, 10], batch).program) for batch in (8, 2048))
+    assert sum(step.function is join and len(step.args) == 2 for step in small.program.steps) == 2  # W2 and b2, h and 1
+    assert sum(step.function is join and len(step.args) == 2 for step in large.program.steps) == 0
 
 
 def calls(program: Program) -> Counter[str]:

@@ -79,12 +79,24 @@ class Memory(Views):
 
     def _place_states(self) -> None:
         states = set(self.program.state)
-        for step in self.at:
-            if step.function is join and states.issuperset(step.args) and not states & set(self.place) & set(step.args):
+        joins = [step for step in self.at if step.function is join and states.issuperset(step.args)]
+        for step in sorted(joins, key=lambda step: -len(step.args)):
+            if not states & set(self.place) & set(step.args):
                 self._side_by_side(step, "state", 0)
         for state in self.program.state:
             if state not in self.place:
                 self._put(state, self._new(nbytes(state), "state", 0, len(self.items)), 0)
+        for step in joins:  # part of a larger one
+            first = self.place[step.args[0]]
+            if step not in self.place and self._stand_in_a_row(step.args, first):
+                self._put(step, first.block, first.offset)
+
+    def _stand_in_a_row(self, values: tuple[Value, ...], place: Place) -> bool:
+        for value in values:
+            if self.place[value] != place:
+                return False
+            place = Place(place.block, place.offset + nbytes(value))
+        return True
 
     def _place_joined(self) -> None:
         shown = {root for result in self.program.results for root in self.roots(result)}
@@ -96,14 +108,28 @@ class Memory(Views):
     def _side_by_side(self, step: Value, kind: str, first: int) -> None:
         block, offset = self._new(nbytes(step), kind, first, first), 0
         self._put(step, block, 0)
+        if any(arg.array is not None for arg in step.args) and kind == "arena":
+            block.first, block.last = 0, len(self.items)  # constants are put there once
+        parts: dict[tuple[Value, int], int] = defaultdict(int)  # root, and where it would begin -> bytes that are shown
         for arg in step.args:
-            found = self.within(arg)
-            if found and found[0] not in self.place and found[1] == 0 and nbytes(found[0]) == nbytes(arg):
-                root = found[0]
-                if (kind == "state") == (root not in self.at) and root not in self.scratch:
-                    self._put(root, block, offset)
-                    block.first = min(block.first, self.at.get(root, (0,))[0])
+            if found := self.within(arg):
+                parts[found[0], offset - found[1]] += nbytes(arg)
             offset += nbytes(arg)
+        for (root, start), shown in parts.items():
+            if root not in self.place and shown == nbytes(root) and (kind == "state") == (root not in self.at):
+                while root is not None and root not in self.scratch:
+                    self._put(root, block, start)
+                    block.first = min(block.first, self.at.get(root, (0,))[0])
+                    root = self._overwritten_by(root)
+
+    def _overwritten_by(self, step: Value) -> Value | None:
+        """An operand that only lives to be overwritten, in its place, by a step."""
+        for arg in operands(step) if is_elementwise(step) else ():
+            ours = arg in self.at and self.is_ours(arg) and not self.is_view(arg) and arg not in self.place
+            alike = (arg.shape, arg.dtype) == (step.shape, step.dtype) and arg not in self.columns
+            if ours and alike and self.reads[arg][-1] == self.at[step]:
+                return arg
+        return None
 
     def _targets(self) -> dict[Value, Place]:
         """New value -> the place of the states that it becomes, if it covers them exactly."""

@@ -268,7 +268,8 @@ class Source:
             if here is None or here.block is not place.block or here.offset != place.offset + offset:
                 there = Place(place.block, place.offset + offset)
                 part = self.once(f"{self.name(step)}_part", self.array(there, arg), step)
-                self.body.append(f"{self.function(np.copyto)}({part}, {self.name(arg)})")
+                lines = self.header if arg.array is not None and place.block.kind == "arena" else self.body
+                lines.append(f"{self.function(np.copyto)}({part}, {self.name(arg)})")
             offset += size(arg) * arg.dtype.itemsize
 
     # --- the whole --------------------------------------------------------------------------------------------------
@@ -335,7 +336,8 @@ def gradient_names(program: Program) -> dict[Value, str]:
     names: dict[Value, str] = {}
     for step in joins:
         for other in joins:
-            if states.issuperset(step.args) and not states & set(other.args) and len(step.args) == len(other.args):
+            alike = [arg.shape for arg in step.args] == [arg.shape for arg in other.args]
+            if alike and states.issuperset(step.args) and not states & set(other.args):
                 for parameter, gradient in zip(step.args, other.args, strict=True):
                     names.setdefault(gradient, f"{parameter.name}.grad")
     return names

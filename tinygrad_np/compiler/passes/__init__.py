@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinygrad_np.compiler.passes.algebra import simplified
+from tinygrad_np.compiler.passes.biases import with_biases_in_products
 from tinygrad_np.compiler.passes.canonical import in_canonical_form
 from tinygrad_np.compiler.passes.casts import with_casts_apart
 from tinygrad_np.compiler.passes.common import without_repetitions
@@ -21,7 +22,8 @@ _CLEANING = [with_constants_folded, simplified, without_repetitions, without_dea
 #: In order. Those that clean up run whenever others have left something to clean.
 PASSES = [
     without_dead_code, in_canonical_form, *_CLEANING, *_CLEANING, with_factors_gathered, *_CLEANING,
-    with_bits_selected, with_sums_as_products, with_flat_updates, with_casts_apart, *_CLEANING,
+    with_flat_updates, with_biases_in_products, *_CLEANING, with_bits_selected, with_sums_as_products,
+    with_casts_apart, *_CLEANING,
 ]  # fmt: skip
 
 

@@ -62,10 +62,13 @@ def _in_order(shape: tuple[int, ...], axes: tuple[int, ...]) -> bool:
 
 
 def _of_negative(value: Value, call: Call) -> Value | None:
-    """``-(-x)``, ``x + (-y)``, ``(-x) + y``, ``x - (-y)``, ``0 - x``."""
+    """``-(-x)``, ``-|x| = min(x, -x)``, ``x + (-y)``, ``(-x) + y``, ``x - (-y)``, ``0 - x``."""
     made = {"shape": value.shape, "dtype": value.dtype}
     if value.function is np.negative and (x := _negated(value.args[0])) is not None:
         return x
+    x = value.args[0] if value.function is np.negative else None
+    if isinstance(x, Value) and x.function is np.absolute and x.dtype.kind == "f" and x.args[0].dtype == x.dtype:
+        return call(np.minimum, x.args[0], call(np.negative, x.args[0], **made), **made)  # -x is needed elsewhere, too
     if value.function in (np.add, np.subtract) and is_elementwise(value):
         a, b = value.args
         if (y := _negated(b)) is not None and y.dtype == value.dtype:

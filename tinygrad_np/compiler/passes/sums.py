@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import reduced_axes, reducing_ufunc
+from tinygrad_np.compiler.kinds import is_contraction, is_elementwise, reduced_axes, reducing_ufunc, scalar_of
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import Call, constant, rewrite, size
 
@@ -23,9 +23,26 @@ def with_sums_as_products(program: Program) -> Program:
     ones: dict[tuple[int, str], Value] = {}
 
     def rule(value: Value, call: Call) -> Value | None:
-        return _product(value, call, ones)
+        return _product(value, call, ones) or _scaled(value, call)
 
     return rewrite(program, rule)
+
+
+def _scaled(value: Value, call: Call) -> Value | None:
+    """``c (ones @ x) = (c ones) @ x``, where the product is one number."""
+    if value.function not in (np.multiply, np.divide) or value.shape or not is_elementwise(value):
+        return None
+    for total, factor in (value.args, value.args[::-1]):
+        c = scalar_of(factor)
+        if c is None or not isinstance(total, Value) or not is_contraction(total) or total.dtype != value.dtype:
+            continue
+        ones, x = total.args
+        if ones.array is None or len(ones.shape) != 1 or (ones.array != 1).any() or not np.isfinite(c):
+            continue
+        if value.function is np.multiply or (factor is value.args[1] and c != 0):
+            weights = ones.array * c if value.function is np.multiply else ones.array / c
+            return call(np.matmul, constant(weights.astype(value.dtype)), x, shape=(), dtype=value.dtype)
+    return None
 
 
 def _product(value: Value, call: Call, known: dict[tuple[int, str], Value]) -> Value | None:
