@@ -1,4 +1,4 @@
-"""Biases in the product: ``x @ W + b`` is ``[x 1] @ [W; b]``, and one product gives both gradients, ``[dW; db] = [x 1]^T @ dz``.
+"""Biases in the product: ``x @ W + b`` is ``[x 1] @ [W; b]``, and ``[x 1].T @ dz`` is the gradient of both.
 
 On small arrays, to add a bias to each row costs more than the product. For nothing to be copied, the ones have to stand
 beside ``x`` in memory, and what is computed element by element must not have gaps: so hidden layers are computed
