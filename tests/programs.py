@@ -296,10 +296,8 @@ def networks(draw: Draw) -> Builder:
         taken.append(h)
         z = build(np.add, *draw(st.permutations([build(np.matmul, h, params[i]), params[i + 1]])))
         h = build(draw(st.sampled_from([np.tanh, np.negative])), z)
-        shape, between = (
-            build.arrays[z].shape,
-            draw(st.sampled_from(["nothing", "mask", "column", "rows", "all", "row"])),
-        )
+        shape = build.arrays[z].shape
+        between = draw(st.sampled_from(["nothing", "mask", "column", "rows", "all", "row"]))
         if between == "mask":  # it comes in row by row
             h = build(np.multiply, h, build(np.greater, build.input(rng.standard_normal(shape)), 0.0))
         elif between == "column":

@@ -117,10 +117,11 @@ class Memory(Views):
             offset += nbytes(arg)
         for (root, start), shown in parts.items():
             if root not in self.place and shown == nbytes(root) and (kind == "state") == (root not in self.at):
-                while root is not None and root not in self.scratch:
-                    self._put(root, block, start)
-                    block.first = min(block.first, self.at.get(root, (0,))[0])
-                    root = self._overwritten_by(root)
+                here: Value | None = root
+                while here is not None and here not in self.scratch:
+                    self._put(here, block, start)
+                    block.first = min(block.first, self.at.get(here, (0,))[0])
+                    here = self._overwritten_by(here)
 
     def _overwritten_by(self, step: Value) -> Value | None:
         """An operand that only lives to be overwritten, in its place, by a step."""

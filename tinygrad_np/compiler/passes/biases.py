@@ -63,11 +63,13 @@ def _layers(program: Program) -> Iterator[_Layer]:
     for z in program.steps:
         if z.function is not np.add or not is_elementwise(z) or len(z.shape) != 2 or size(z) > _LARGEST:
             continue
+        product: Any
+        bias: Any
         product, bias = z.args if z.args[1] in states else z.args[::-1]
         if bias not in states or len(bias.shape) != 1 or not is_contraction(product) or counts[product] != 1:
             continue
         x, weight = product.args
-        if len(x.shape) != 2 or behind.get(weight) is not bias or {z.dtype.char} - {"f", "d"}:
+        if len(x.shape) != 2 or behind.get(weight) is not bias or z.dtype.char not in "fd":
             continue
         layer = _Layer(z, x, weight, bias)
         for dz, bias_grad in sums.items():
