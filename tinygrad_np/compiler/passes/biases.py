@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import getitem
 from typing import Any
 
@@ -51,10 +52,10 @@ def with_biases_in_products(program: Program) -> Program:
 
 def _layers(program: Program) -> Iterator[_Layer]:
     counts, states = uses(program), set(program.state)
-    behind: dict[Value, Value] = {}  # state -> the one that follows it in a flat vector
+    neighbours: set[tuple[Value, Value]] = set()  # states that stand one behind the other in a flat vector
     for step in program.steps:
         if step.function is join and states.issuperset(step.args):
-            behind |= zip(step.args, step.args[1:], strict=False)
+            neighbours |= set(pairwise(step.args))
     sums = {step.args[0]: step for step in program.steps if _is_sum_of_rows(step)}
     products = {
         (step.args[0].args[0], step.args[1]): step
@@ -63,13 +64,11 @@ def _layers(program: Program) -> Iterator[_Layer]:
     for z in program.steps:
         if z.function is not np.add or not is_elementwise(z) or len(z.shape) != 2 or size(z) > _LARGEST:
             continue
-        product: Any
-        bias: Any
         product, bias = z.args if z.args[1] in states else z.args[::-1]
         if bias not in states or len(bias.shape) != 1 or not is_contraction(product) or counts[product] != 1:
             continue
         x, weight = product.args
-        if len(x.shape) != 2 or behind.get(weight) is not bias or z.dtype.char not in "fd":
+        if len(x.shape) != 2 or (weight, bias) not in neighbours or z.dtype.char not in "fd":
             continue
         layer = _Layer(z, x, weight, bias)
         for dz, bias_grad in sums.items():
