@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_np.data.errors import DataError
+from tinygrad_np.data.examples import text_of
 from tinygrad_np.data.idx import LIMIT
 from tinygrad_np.data.integers import read_integers
 
-__all__ = ["LABELS", "Table", "read_csv"]
+__all__ = ["LABELS", "Table", "column_names", "read_csv"]
 
 #: Names of a column of labels, in lower case.
 LABELS = ("label", "labels", "class", "target", "y")
@@ -101,7 +102,7 @@ def read_csv(
     delimiter, fields = _first_row(path, delimiter)
     number = int(label) % len(fields) if label is not None and _is_whole(label) else None
     header = not all(_is_number(field) for i, field in enumerate(fields) if i != number)
-    names = [name.strip() for name in fields] if header else [str(i) for i in range(len(fields))]
+    names = [text_of(name) for name in fields] if header else [str(i) for i in range(len(fields))]
     place = _label_column(path, names, label, header)
     wanted = [i for i in range(len(names)) if i != place]
     if not wanted:
@@ -116,6 +117,11 @@ def read_csv(
     if labels is not None and place is not None:
         _check_labels(path, labels, names[place], header)
     return Table(numbers.astype(dtype), labels, [names[i] for i in wanted], None if place is None else names[place])
+
+
+def column_names(path: str | os.PathLike[str], delimiter: str | None = None) -> list[str]:
+    """What stands in the first row of a table, be it a header or not."""
+    return [text_of(field) for field in _first_row(Path(path), delimiter)[1]]
 
 
 def _read_any(

@@ -14,7 +14,7 @@ from tinygrad_np._extras import require
 from tinygrad_np.data.dataset import Dataset
 from tinygrad_np.data.errors import DataError
 
-__all__ = ["SUFFIXES", "read_image", "read_images"]
+__all__ = ["SUFFIXES", "image_files", "read_image", "read_images"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -57,6 +57,11 @@ def read_image(
             raise DataError(path, f"the picture is truncated or damaged ({error})") from None
 
 
+def image_files(folder: Path) -> list[Path]:
+    """The PNG and JPEG files in a folder and the folders in it, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
 def read_images(
     folder: str | os.PathLike[str],
     size: tuple[int, int] = (64, 64),
@@ -91,7 +96,7 @@ def read_images(
         See :func:`read_image`; also if there is no picture, or none is of the class ``positive``.
     """
     folder = Path(folder)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = image_files(folder)
     if not files:
         raise DataError(folder, "there is no .png or .jpg file in this folder")
     in_subfolders = [path for path in files if path.parent != folder]

@@ -20,7 +20,7 @@ from tinygrad_np.data.idx_files import is_idx, load_idx, load_idx_folder
 from tinygrad_np.data.images import SUFFIXES, read_image, read_images
 from tinygrad_np.data.named import NAMES, named
 
-__all__ = ["load"]
+__all__ = ["is_table", "load"]
 
 Array = NDArray[Any]
 
@@ -102,10 +102,7 @@ def load(
     if source in NAMES:
         return named(source, dtype)
     path = Path(source)
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    kind = (
-        suffixes[-2] if suffixes[-1:] in ([".gz"], [".bz2"], [".xz"]) and len(suffixes) > 1 else "".join(suffixes[-1:])
-    )
+    kind = _kind(path)
     if path.is_dir():
         if any(map(is_idx, path.iterdir())):
             return load_idx_folder(path, dtype)
@@ -130,6 +127,18 @@ def load(
         f"what kind of file is this? There are {', '.join((*_TABLES, '.npz', '.npy', *_HDF5, *SUFFIXES))}, IDX files, "
         f"and folders of pictures",
     )
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is called as tables are."""
+    return _kind(path) in _TABLES
+
+
+def _kind(path: Path) -> str:
+    """What the name of a file ends with, before that of a compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    compressed = len(suffixes) == 2 and suffixes[1] in (".gz", ".bz2", ".xz")
+    return suffixes[0] if compressed else "".join(suffixes[-1:])
 
 
 def _from_objects(source: Any, label: str | int | None, dtype: DTypeLike) -> Examples:
