@@ -131,7 +131,8 @@ def test_digits_are_those_of_scikit_learn():
 
 
 def test_digits_without_scikit_learn_name_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    for module in ("sklearn", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r"tinygrad_np\[train\]"):
         digits()
 

@@ -31,8 +31,8 @@ examples:
   {prog} draw model.npz --out network.svg""",
     )
     model_argument(parser)
-    parser.add_argument("--out", type=Path, metavar="FILE",
-        help="where to draw: a new .svg, .png or .pdf (which needs Graphviz), or .dot (none: only print the layers)")  # fmt: skip
+    out = "where to draw: a new .svg, .png or .pdf (which needs Graphviz), or .dot (nowhere: only print the layers)"
+    parser.add_argument("--out", type=Path, metavar="FILE", help=out)
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="examples in the batch (%(default)s)")
 
 

@@ -45,11 +45,15 @@ examples:
     )
     model_argument(parser)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder of pictures, table or arrays")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write ImageId,Label to this new file, as Kaggle has it")
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write ImageId,Label to this new file, as Kaggle has it"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object per example and line")
     pictures = parser.add_argument_group("pictures")
     pictures.add_argument("--resize", action="store_true", help="to the size that the model takes, if it is another")
-    pictures.add_argument("--invert", action="store_true", help="dark becomes light: for ink on paper, if the model learnt light on dark")
+    pictures.add_argument(
+        "--invert", action="store_true", help="dark becomes light: for ink on paper, if the model learnt light on dark"
+    )
     add_table_options(parser)
 
 

@@ -1,186 +1,161 @@
-"""The command line: ``tinygrad-np train``."""
+"""``tinygrad-np train``: train a network, and write what happened."""
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
+import re
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext, suppress
-from dataclasses import fields
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from tinygrad_np import __version__, data, train
-from tinygrad_np.train.options import sizes
+from tinygrad_np import train
+from tinygrad_np.cli.options import add_config_options, add_data_options, config_of
+from tinygrad_np.cli.parser import Commands, Failure, aligned
+from tinygrad_np.cli.parts import load_parts
+from tinygrad_np.data import Dataset, Examples, Preprocessing
 
-__all__ = ["main"]
-
-
-def main(argv: Sequence[str] | None = None, prog: str = "tinygrad-np") -> int:
-    """Run the command line; returns the exit status.
-
-    0: done. 1: training failed. 2: an option or the installation is wrong, and nothing was written.
-    130: interrupted.
-    """
-    parser = _parser(prog)
-    arguments = parser.parse_args(argv)
-    if arguments.command is None:
-        parser.print_help()
-        return 0
-    try:
-        status = _train(arguments, prog)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has had enough: not an error worth a traceback
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        return _fail(f"{prog} train", "interrupted", 130)
-    return status
+__all__ = ["add", "run"]
 
 
-def _train(arguments: argparse.Namespace, prog: str) -> int:
-    """Train on the digits as the options say, and report."""
-    command = f"{prog} train"
-    try:
-        config = train.Config(**{option.name: getattr(arguments, option.name) for option in fields(train.Config)})
-        examples = data.digits(config.dtype)
-        config.fitted_to(examples)
-        folder = train.new_folder(arguments.out, examples.name)
-    except train.OptionError as error:
-        return _fail(command, f"--{error.option.replace('_', '-')} {error.problem}", 2)
-    except ImportError as error:
-        return _fail(command, f"for the digits, {error}", 2)
-    except OSError as error:
-        return _fail(command, f"--out {error.filename}: {error.strerror}", 2)
-
-    show = nullcontext() if arguments.quiet else train.progress(config.epochs or 0, sys.stderr)
-    try:
-        with show as callback:
-            run = train.run(config, examples, [callback] if callback else [])
-        report = train.write_report(run, folder)
-    except train.DivergedError as error:
-        return _fail(command, f"{error} (--learning-rate was {config.learning_rate})", 1)
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # a full disk, say
-        return _fail(command, f"cannot write {error.filename or folder}: {error.strerror}", 1)
-    finally:
-        with suppress(OSError):
-            folder.rmdir()  # goes only if it is empty: if training failed or was interrupted
-            if arguments.out is None:
-                folder.parent.rmdir()
-    _print_scores(run)
-    if arguments.quiet:
-        print(f"\nWritten to {folder}")
-    else:
-        _print_report(report, command)
-    return 0
-
-
-def _print_scores(run: train.Run) -> None:
-    print(f"\n{'':12}{'cost':>8}{'accuracy':>11}{'examples':>11}")
-    for part in run.parts:
-        score = run.scores[part.name]
-        print(f"{part.name:12}{score.cost:8.4f}{score.accuracy:11.2%}{part.size:11,}")
-
-
-def _print_report(report: train.Report, command: str) -> None:
-    print(f"\nWritten to {report.folder}:")
-    for name, what in report.files.items():
-        print(f"  {name:16} {what}")
-    for note in report.notes:
-        print(f"Note: {note}")
-    print(
-        f"""
-Next, another network and another optimizer, to compare:
-  {command} --layers 64,32,10 --optimizer nesterov
-or this one in Python:
-  >>> from tinygrad_np import data, train
-  >>> model = train.load_model({str(report.folder)!r})
-  >>> train.predict_logits(model, data.digits().x[:5]).argmax(axis=1)"""
-    )
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one sentence, without the usage of all options around it."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, **options)  # an abbreviation would break when options are added
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_fail(self.prog, message, 2))
-
-
-def _fail(command: str, message: str, status: int) -> int:
-    print(f"{command}: {message}", file=sys.stderr)
-    return status
-
-
-def _layers(text: str) -> tuple[int, ...]:
-    try:
-        return sizes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=prog,
-        description="A computation-graph engine for NumPy, with a network to train.",
-        epilog=f"Begin with: {prog} train",
-    )
-    parser.add_argument("--version", action="version", version=f"tinygrad_np {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    _add_train(commands, prog)
-    return parser
-
-
-def _add_train(commands: argparse._SubParsersAction[_Parser], prog: str) -> None:
+def add(commands: Commands[Any], prog: str) -> None:
+    """Declare the command and its options."""
     parser = commands.add_parser(
         "train",
-        help="train a classifier of handwritten digits",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [options]",
+        help="train a network on your data, and see what happened",
+        usage="%(prog)s [--data DATA] [options]",
         description="""\
-Train a classifier of handwritten digits, and see what happened.
+Train a network on your data, and see what happened.
 
-The data are the 1,797 digits (8 x 8 pixels) that scikit-learn ships: 70% to learn from, 15% to
-watch progress by, 15% held out for the end. What remains is a folder with the cost curve, the
-confusion matrix and the predictions as pictures, the graph of the loss, the history, the weights.
+Without --data: on the 1,797 digits (8 x 8 pixels) that scikit-learn ships. Some examples are
+kept to watch progress by, and some are held out for the end. What remains is a folder with
+report.html, the page to open first, the pictures in it, the history, and the trained network.
 
 Below, what is in parentheses is what you get without the option.""",
         epilog=f"""\
 examples:
   {prog} train
-  {prog} train --layers 64,10                        softmax regression
-  {prog} train --optimizer nesterov --dropout 0 --l2 1""",
+  {prog} train --data flowers.csv --label species
+  {prog} train --data photos/ --image-size 32 --layers 20,7,5 --patience 10
+  {prog} train --data mnist --layers 128,64 --epochs 30
+  {prog} train --data houses.csv --label price --task regression --standardize""",
     )
-    groups: dict[str, Any] = {}
-    for each in fields(train.Config):
-        known = each.metadata
-        if known["group"] not in groups:
-            groups[known["group"]] = parser.add_argument_group(known["group"])
-        choices = f": {_or(known['choices'])}" if known["choices"] else ""
-        options: dict[str, Any] = {"default": each.default, "help": f"{known['help']}{choices} ({known['shown']})"}
-        if known["parse"] is bool:
-            options["action"] = argparse.BooleanOptionalAction
-        else:
-            options |= {
-                "type": _layers if known["parse"] is sizes else known["parse"],
-                "metavar": known["metavar"],
-                "choices": known["choices"],
-            }
-        groups[known["group"]].add_argument(f"--{each.name.replace('_', '-')}", **options)
     # fmt: off
+    add_data_options(parser, "digits")
+    for part in ("validation", "test"):
+        parser.add_argument(f"--{part}-data", metavar="DATA", help=f"examples for {part} (a fraction of --data)")
+    add_config_options(parser)
     output = parser.add_argument_group("the output")
     output.add_argument("--out", type=Path, metavar="FOLDER",
-        help="folder to write, new or empty (runs/digits-<date>-<time>)")
+        help="folder to write, new or empty (runs/<data>-<date>-<time>)")
     output.add_argument("--quiet", action="store_true",
         help="no progress, no explanations: only the final scores, and where the files are")
+    output.add_argument("--json", action="store_true",
+        help="on stdout one JSON object per line: the data, each epoch, the result")
     # fmt: on
 
 
-def _or(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} or {last}"
+def run(arguments: argparse.Namespace, command: str) -> None:
+    """Train as the options say, and report."""
+    config = config_of(arguments)
+    found, parts = load_parts(arguments, config)
+    complete = config.fitted_to(parts[0])
+    _say_what_was_found(arguments, found, parts, complete)
+    try:
+        folder = train.new_folder(arguments.out, re.sub(r"[^\w.-]+", "-", Path(found.name).stem) or "data")
+    except OSError as error:
+        raise Failure(f"--out {error.filename}: {error.strerror}") from None
+    try:
+        with _progress(arguments, complete) as callback:
+            done = train.run(config, parts if len(parts) > 1 else parts[0], [callback])
+        report = train.write_report(done, folder, Preprocessing.of(found, done.standardizer))
+    except train.DivergedError as error:
+        raise Failure(f"{error} (--learning-rate was {config.learning_rate})", 1) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, say
+        raise Failure(f"cannot write {error.filename or folder}: {error.strerror}", 1) from None
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # goes only if it is empty: if training failed or was interrupted
+            if arguments.out is None:
+                folder.parent.rmdir()
+    if arguments.json:
+        scores = {name: asdict(score) for name, score in done.scores.items()}
+        _print_json("done", scores=scores, ended_by=done.history.ended_by, folder=str(folder), files=[*report.files])
+        return
+    _print_scores(done)
+    if arguments.quiet:
+        print(f"\nWritten to {folder}")
+    else:
+        _print_report(report, arguments, command)
+
+
+def _say_what_was_found(
+    arguments: argparse.Namespace, found: Examples, parts: tuple[Dataset, ...], config: train.Config
+) -> None:
+    sizes = _sizes(parts, config)
+    if arguments.json:
+        shape, classes = found.image_shape or found.x.shape[1:], parts[0].class_names
+        _print_json("data", name=found.name, kind=found.kind, shape=shape, classes=classes, split=sizes,
+                    task=config.task, layers=config.layers)  # fmt: skip
+    if not arguments.quiet:
+        split = ", ".join(f"{size:,} for {name}" for name, size in sizes.items())
+        layers = ",".join(map(str, config.layers or ()))
+        print(f"data     {arguments.data}: {found}\nsplit    {split}", file=sys.stderr)
+        print(f"network  {layers} ({config.task}), trained by {config.optimizer}", file=sys.stderr, flush=True)
+
+
+def _sizes(parts: tuple[Dataset, ...], config: train.Config) -> dict[str, int]:
+    """How many examples each part will have; see ``train.run``."""
+    m = parts[0].size
+    held_out = {
+        "validation": parts[-2].size if len(parts) == 3 else round(config.validation * m),
+        "test": parts[-1].size if len(parts) > 1 else round(config.test * m),
+    }
+    left = m - sum(size for name, size in held_out.items() if len(parts) < (2 if name == "test" else 3))
+    return {"training": left, **{name: size for name, size in held_out.items() if size}}
+
+
+def _progress(
+    arguments: argparse.Namespace, config: train.Config
+) -> AbstractContextManager[Callable[[train.Epoch], None]]:
+    if arguments.json:
+        return nullcontext(lambda epoch: _print_json("epoch", **asdict(epoch)))
+    if arguments.quiet:
+        return nullcontext(lambda epoch: None)
+    return train.progress(config.epochs, sys.stderr, percent=config.task != "regression")
+
+
+def _print_json(event: str, **fields: Any) -> None:
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def _print_scores(done: train.Run) -> None:
+    rows = [["", "cost", done.task.score_name, "examples"]]
+    for part in done.parts:
+        score = done.scores[part.name]
+        shown = f"{score.accuracy:.4f}" if done.task.name == "regression" else f"{score.accuracy:.2%}"
+        rows.append([part.name, f"{score.cost:.4f}", shown, f"{part.size:,}"])
+    print("\n" + aligned(rows))
+
+
+def _print_report(report: train.Report, arguments: argparse.Namespace, command: str) -> None:
+    prog = command.rpartition(" ")[0]
+    print(f"\nWritten to {report.folder}:")
+    for name, what in report.files.items():
+        print(f"  {name:16} {what}")
+    for note in report.notes:
+        print(f"Note: {note}")
+    label = f", label={arguments.label!r}" if arguments.label else ""
+    print(
+        f"""
+Next, let it predict, or use it in Python:
+  {prog} predict {report.folder} INPUT
+  >>> from tinygrad_np import data, train
+  >>> model = train.load_model({str(report.folder)!r})
+  >>> model.predict(data.load({arguments.data!r}{label}).x[:5])"""
+    )

@@ -117,7 +117,7 @@ def load_model(path: str | os.PathLike[str]) -> Predictor:
         return _predictor(header, arrays)
     except DataError:
         raise
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         problem = f"{error} is missing" if isinstance(error, KeyError) else error
         raise DataError(path, f"the header of the model is damaged or forged: {problem}") from None
 
@@ -134,7 +134,7 @@ def _predictor(header: Mapping[str, Any], arrays: dict[str, NDArray[Any]]) -> Pr
     _check("threshold", _is_number(header["threshold"]))
     preprocessing = _preprocessing(header, arrays, sizes[0])
     # Before a network of these sizes is made: they have to be those of the arrays, which are here.
-    shapes = {f"layers.{i}.weight": pair for i, pair in enumerate(pairwise(sizes))}
+    shapes: dict[str, tuple[int, ...]] = {f"layers.{i}.weight": pair for i, pair in enumerate(pairwise(sizes))}
     shapes |= {f"layers.{i}.bias": (size,) for i, size in enumerate(sizes[1:])}
     dtype = arrays["layers.0.weight"].dtype
     for name, shape in shapes.items():

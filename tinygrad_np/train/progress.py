@@ -13,26 +13,44 @@ from tinygrad_np.train.history import Epoch
 __all__ = ["describe", "progress"]
 
 
-def describe(epoch: Epoch) -> str:
+def describe(epoch: Epoch, percent: bool = True) -> str:
     """The cost and the accuracy of an epoch, short enough to stand beside a bar in 80 columns.
+
+    Parameters
+    ----------
+    epoch : Epoch
+    percent : bool
+        Whether the accuracy is one, and not the R² of regression.
 
     Examples
     --------
     >>> describe(Epoch(3, cost=0.25, accuracy=0.925, validation_cost=0.5, validation_accuracy=0.875))
     'cost 0.2500  92.5%  validation 0.5000  87.5%'
     """
-    line = f"cost {epoch.cost:.4f} {epoch.accuracy:6.1%}"
+
+    def score(accuracy: float | None) -> str:
+        return "" if accuracy is None else f" {accuracy:6.1%}" if percent else f"  R2 {accuracy:.3f}"
+
+    line = f"cost {epoch.cost:.4f}{score(epoch.accuracy)}"
     if epoch.validation_cost is not None:
-        line += f"  validation {epoch.validation_cost:.4f} {epoch.validation_accuracy:6.1%}"
+        line += f"  validation {epoch.validation_cost:.4f}{score(epoch.validation_accuracy)}"
     return line
 
 
 @contextmanager
-def progress(epochs: int, stream: TextIO) -> Iterator[Callable[[Epoch], None]]:
+def progress(epochs: int | None, stream: TextIO, *, percent: bool = True) -> Iterator[Callable[[Epoch], None]]:
     """Show progress on ``stream`` while the block runs; yields a callback for :func:`~tinygrad_np.train.fit`.
 
     The live display needs rich; without it, on a dumb terminal, and where ``stream`` is no terminal, there
     are plain lines. Control characters never reach a file.
+
+    Parameters
+    ----------
+    epochs : int or None
+        How many there will be, if that is known.
+    stream : text file
+    percent : bool
+        See :func:`describe`.
     """
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         try:
@@ -40,19 +58,19 @@ def progress(epochs: int, stream: TextIO) -> Iterator[Callable[[Epoch], None]]:
         except ImportError:
             pass
         else:
-            with _live(epochs, stream) as show:
+            with _live(epochs, stream, percent) as show:
                 yield show
             return
-    width = len(str(epochs))
+    width, of = (len(str(epochs)), f"/{epochs}") if epochs else (1, "")
 
     def print_line(epoch: Epoch) -> None:
-        print(f"epoch {epoch.epoch:{width}}/{epochs}  {describe(epoch)}", file=stream, flush=True)
+        print(f"epoch {epoch.epoch:{width}}{of}  {describe(epoch, percent)}", file=stream, flush=True)
 
     yield print_line
 
 
 @contextmanager
-def _live(epochs: int, stream: TextIO) -> Iterator[Callable[[Epoch], None]]:
+def _live(epochs: int | None, stream: TextIO, percent: bool) -> Iterator[Callable[[Epoch], None]]:
     rich = require("rich.progress", "train")
     console = require("rich.console", "train").Console(file=stream)
     columns = (
@@ -64,4 +82,17 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable[[Epoch], None]]:
     )
     with rich.Progress(*columns, console=console, expand=True) as display:
         task = display.add_task("", total=epochs)
-        yield lambda epoch: display.update(task, completed=epoch.epoch, description=describe(epoch))
+
+        def show(epoch: Epoch) -> None:
+            speed = f"  {_short(epoch.examples_per_second)}/s" if epoch.examples_per_second else ""
+            display.update(task, completed=epoch.epoch, description=describe(epoch, percent) + speed)
+
+        yield show
+
+
+def _short(number: float) -> str:
+    """Two or three digits: 950, 12k, 1.3M."""
+    for unit, name in ((1e6, "M"), (1e3, "k")):
+        if number >= unit:
+            return f"{number / unit:.{int(number < 10 * unit)}f}{name}"
+    return f"{number:.0f}"

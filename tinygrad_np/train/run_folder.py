@@ -1,4 +1,4 @@
-"""The folder that a training run leaves behind: written whole, and read back."""
+"""The folder that a training run leaves behind."""
 
 from __future__ import annotations
 
@@ -6,37 +6,39 @@ import errno
 import json
 import platform
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np import __version__, nn, plot
-from tinygrad_np import functional as F
-from tinygrad_np._arrays import load_arrays, save_arrays
+from tinygrad_np import __version__, plot
 from tinygrad_np._files import atomic_write
+from tinygrad_np.data import Dataset, Preprocessing, Standardizer
 from tinygrad_np.draw import draw
 from tinygrad_np.tensor import Tensor
-from tinygrad_np.train.config import Config
 from tinygrad_np.train.evaluate import predict_logits
 from tinygrad_np.train.metrics import confusion_matrix
+from tinygrad_np.train.model_file import save_model
+from tinygrad_np.train.predictor import Predictor
+from tinygrad_np.train.report import Outcome, report_page
 from tinygrad_np.train.run import Run
 from tinygrad_np.train.step import objective
 
-__all__ = ["Report", "load_model", "new_folder", "write_report"]
+__all__ = ["Report", "new_folder", "write_report"]
 
 
 # What a run folder holds, in the order to look at it.
 CONTENTS = {
+    "report.html": "all of it on one page: open it in a browser",
     "cost.png": "cost and accuracy by epoch",
     "confusion.png": "what was taken for what, on test data",
     "predictions.png": "test examples and what they were taken for, mistakes first",
     "graph.svg": "the graph of the loss that was differentiated",
     "graph.dot": "the same, for Graphviz and other programs",
-    "model.npz": "the weights",
+    "model.npz": "the network, with all that it takes to predict",
     "history.jsonl": "cost and accuracy of every epoch",
     "scores.json": "the table above",
     "config.json": "the options of this run",
@@ -87,55 +89,44 @@ class Report:
     notes: list[str]
 
 
-def write_report(run: Run, folder: Path) -> Report:
+def write_report(run: Run, folder: Path, preprocessing: Preprocessing | None = None) -> Report:
     """Write what happened in ``run`` into ``folder``, which exists.
 
     The pictures need Matplotlib, and ``graph.svg`` needs Graphviz; where these are missing, a note says so,
     and all else is written.
+
+    Parameters
+    ----------
+    run : Run
+    folder : Path
+    preprocessing : Preprocessing, optional
+        How the data were read, if from a file: so that the model can do the same to new data.
 
     Raises
     ------
     OSError
         If a file cannot be written; those written before are whole.
     """
-    scores = {name: asdict(score) for name, score in run.scores.items()}
-    save_arrays(folder / "model.npz", run.model.state_dict())
+    judged = run.parts[-1]
+    outcome = Outcome(
+        _raw(judged, run.standardizer), predict_logits(run.model, judged.x), run.task, run.config.threshold
+    )
+    preprocessing = preprocessing or Preprocessing(judged.image_shape, standardizer=run.standardizer)
+    save_model(folder / "model.npz", Predictor(run.model, run.task.name, judged.class_names, preprocessing,
+                                               run.config.threshold, run.data_name))  # fmt: skip
     _write_json(folder / "config.json", _configuration(run))
-    _write_json(folder / "scores.json", scores)
+    _write_json(folder / "scores.json", {name: asdict(score) for name, score in run.scores.items()})
     _write_text(folder / "history.jsonl", run.history.to_json_lines())
-    notes = [*_draw_graph(run, folder), *_draw_pictures(run, folder)]
+    notes = [*_draw_graph(run, folder), *_draw_pictures(run, outcome, folder)]
+    graph = folder / "graph.svg"
+    page = report_page(run, outcome, graph.read_bytes() if graph.exists() else None)
+    _write_text(folder / "report.html", page)
     return Report(folder, {name: what for name, what in CONTENTS.items() if (folder / name).exists()}, notes)
 
 
-def load_model(folder: Path | str) -> nn.MLP:
-    """The trained model of a run folder, in evaluation mode.
-
-    Raises
-    ------
-    OSError
-        If a file of the folder cannot be read.
-    ValueError
-        If a file is damaged, or the weights do not fit the options.
-    """
-    path = Path(folder, "config.json")
-    try:
-        options = json.loads(path.read_text("utf-8"))["options"]
-        config = Config(**{**options, "layers": tuple(options["layers"])})
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no configuration of a run: {error}") from None
-    path = Path(folder, "model.npz")
-    arrays = load_arrays(path)
-    try:
-        if sum((n_in + 1) * n_out for n_in, n_out in pairwise(config.layers or ())) != sum(
-            a.size for a in arrays.values()
-        ):
-            raise ValueError("their number is that of another network")  # before one of that size is allocated
-        model = config.build_model(np.random.default_rng(0))
-        model.load_state_dict(arrays)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the weights in {path} do not fit config.json beside it: {error.args[0]}") from None
-    model.eval()
-    return model
+def _raw(data: Dataset, standardizer: Standardizer | None) -> Dataset:
+    """Examples as they were before they were standardized, so that pictures look like themselves."""
+    return data if standardizer is None else replace(data, x=data.x * standardizer.scale + standardizer.mean)
 
 
 def _configuration(run: Run) -> dict[str, Any]:
@@ -147,7 +138,7 @@ def _draw_graph(run: Run, folder: Path) -> list[str]:
     training = run.parts[0]
     n = run.config.batch_size or training.size
     model = deepcopy(run.model).train()  # the picture shows what was differentiated: dropout and penalty, too
-    cost = F.softmax_cross_entropy(model(Tensor(training.x[:n], name="x")), Tensor(training.y[:n], name="y"))
+    cost = run.task.loss(model(Tensor(training.x[:n], name="x")), Tensor(training.y[:n], name="y"))
     loss = objective(cost, model, run.config.l2, training.size)
     picture = draw(loss, names=dict(model.named_parameters()))
     picture.save(folder / "graph.dot")
@@ -158,18 +149,16 @@ def _draw_graph(run: Run, folder: Path) -> list[str]:
     return []
 
 
-def _draw_pictures(run: Run, folder: Path) -> list[str]:
-    test = run.parts[2]
-    logits = predict_logits(run.model, test.x)
-    matrix = confusion_matrix(test.y, logits.argmax(axis=1), len(test.class_names))
+def _draw_pictures(run: Run, outcome: Outcome, folder: Path) -> list[str]:
+    test = outcome.data
     try:
         plot.save_png(plot.cost_curves(run.history), folder / "cost.png")
-        plot.save_png(plot.confusion_matrix(matrix, test.class_names), folder / "confusion.png")
-        if test.image_shape is not None:
-            images = test.x.reshape(-1, *test.image_shape)
-            probabilities = F.softmax(Tensor(logits)).numpy()
-            grid = plot.image_grid(images, probabilities, test.y, test.class_names)
-            plot.save_png(grid, folder / "predictions.png")
+        if outcome.task.name in ("binary", "multiclass"):
+            matrix = confusion_matrix(test.y, outcome.predicted, len(test.class_names))
+            plot.save_png(plot.confusion_matrix(matrix, test.class_names), folder / "confusion.png")
+            if outcome.images is not None:
+                grid = plot.image_grid(outcome.images, outcome.probabilities, test.y, test.class_names)
+                plot.save_png(grid, folder / "predictions.png")
     except ImportError as error:
         return [f"no PNG was drawn: {error}"]
     return []

@@ -42,15 +42,16 @@ class _Axis:
     def __call__(self, value: float) -> float:
         low, high = self.low, self.high
         if self.logarithmic:
-            value, low, high = (math.log10(number) for number in (value, low, high))
+            value, low, high = [math.log10(number) for number in (value, low, high)]
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
         """Round numbers, about five of them."""
         if self.logarithmic:
-            exponents = range(math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9) + 1)
-            step = max(1, math.ceil(len(exponents) / 6))
-            return [10.0**exponent for exponent in exponents[::step]]
+            exponents = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            factors = (1, 2, 5) if len(exponents) < 5 else (1,)
+            round_ones = (factor * 10.0**e for e in exponents[:: max(1, len(exponents) // 6)] for factor in factors)
+            return [number for number in round_ones if self.low <= number <= self.high]
         rough = (self.high - self.low) / 5
         unit = 10.0 ** math.floor(math.log10(rough))
         step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * (1 - 1e-9))

@@ -76,13 +76,14 @@ def _mistakes(outcome: Outcome) -> Markup:
     shown = outcome.wrong[:_MISTAKES]
     count = f"{len(outcome.wrong):,} of {outcome.data.size:,} examples were mistaken"
     count += "." if len(shown) == len(outcome.wrong) else f"; these are the {len(shown)} that it was surest of."
+    images = outcome.images
     rows, gallery = [], []
     for i in shown:
         taken_for, true = names[outcome.predicted[i]], names[outcome.data.y[i]]
         sure = f"{outcome.probabilities[i, outcome.predicted[i]]:.0%}"
         rows.append([f"{i + 1:,}", true, taken_for, sure])
-        if (image := outcome.image(i)) is not None:
-            picture = tag("img", src=data_uri(image), alt=f"example {i + 1}")
+        if images is not None:
+            picture = tag("img", src=data_uri(images[i]), alt=f"example {i + 1}")
             said = tag("figcaption", tag("b", taken_for), f" {sure}", tag("span", f"is {true}"))
             gallery.append(tag("figure", picture, said))
     if gallery:

@@ -53,12 +53,13 @@ class Outcome:
         order = np.lexsort((-confidence, ~mistaken))
         return order[: np.count_nonzero(mistaken)]
 
-    def image(self, i: int) -> NDArray[Any] | None:
-        """Example ``i`` as a picture of shape (height, width) or (height, width, 3), if it is one."""
+    @property
+    def images(self) -> NDArray[Any] | None:
+        """The examples as pictures of shape (m, height, width) or (m, height, width, 3), if they are such."""
         shape = self.data.image_shape
         if shape is None or (len(shape) == 3 and shape[2] not in (1, 3)):
             return None
-        return self.data.x[i].reshape(shape)
+        return self.data.x.reshape(-1, *(shape[:2] if shape[2:] == (1,) else shape))
 
 
 def interval(right: int, m: int, z: float = 1.96) -> tuple[float, float]:

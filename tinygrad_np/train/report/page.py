@@ -7,7 +7,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-
 from tinygrad_np import __version__
 from tinygrad_np.draw import summary
 from tinygrad_np.train.config import Config
@@ -143,5 +142,7 @@ def _layers(run: Run) -> Markup:
 def _graph(svg: bytes) -> Markup:
     text = svg.decode("utf-8")
     picture = Markup(text[text.index("<svg") :])
-    about = tag("p", "Each box is an operation of one training step, as it was recorded and differentiated.", class_="soft")
+    about = tag(
+        "p", "Each box is an operation of one training step, as it was recorded and differentiated.", class_="soft"
+    )
     return tag("section", tag("h2", "The graph of the loss"), about, tag("div", picture, class_="graph"))

@@ -42,7 +42,6 @@ def data_uri(image: NDArray[Any]) -> str:
 
     Other numbers are stretched to that range first.
     """
-    image = image[..., 0] if image.ndim == 3 and image.shape[2] != 3 else image
     low, high = min(0.0, float(image.min())), max(1.0, float(image.max()))
     levels = (image - low) / (high - low)
     levels = 1 - levels if image.ndim == 2 else levels
