@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "tinygrad-np") -> int:
     0: done. 1: training failed, or a result could not be written. 2: an option, a file or the installation is wrong,
     and nothing was written. 130: interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without this letter is no reason to fail
+            stream.reconfigure(errors="replace")
     parser = _parser(prog)
     arguments = parser.parse_args(argv)
     if arguments.command is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,8 +14,8 @@ from tinygrad_np.train.report.html import Markup, tag
 
 __all__ = ["Series", "line_chart", "scatter_chart"]
 
-WIDTH, HEIGHT = 560, 270
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 40
+WIDTH, HEIGHT = 430, 250
+LEFT, RIGHT, TOP, BOTTOM = 50, 12, 12, 40
 
 #: Points of one line up to which each says its value under the mouse.
 _TALKATIVE = 150
@@ -59,7 +60,15 @@ class _Axis:
         return [step * i for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def line_chart(title: str, unit: str, series: Sequence[Series], *, percent: bool = False, log: bool = False) -> Markup:
+def line_chart(
+    title: str,
+    unit: str,
+    series: Sequence[Series],
+    *,
+    percent: bool = False,
+    log: bool = False,
+    best: int | None = None,
+) -> Markup:
     """Draw lines over the epochs 1, 2, ...
 
     Parameters
@@ -72,8 +81,10 @@ def line_chart(title: str, unit: str, series: Sequence[Series], *, percent: bool
         Write values as percentages.
     log : bool
         Draw upwards on a logarithmic scale, where all values are positive and span more than a factor of thirty.
+    best : int, optional
+        An epoch to mark: the one whose weights the network has.
     """
-    shown = [value for line in series for value in line.values if value is not None and math.isfinite(value)]
+    shown = [value for line in series for value in line.values if _drawable(value)]
     n = max((len(line.values) for line in series), default=0)
     if not shown:
         return tag("figure", tag("figcaption", tag("b", title)), tag("p", "There is nothing to draw."))
@@ -81,11 +92,12 @@ def line_chart(title: str, unit: str, series: Sequence[Series], *, percent: bool
     across = _Axis(1, max(n, 2), LEFT, WIDTH - RIGHT)
     up = _Axis(*_limits(shown, log, percent), HEIGHT - BOTTOM, TOP, log)
     marks = []
+    if best is not None:
+        said = tag("title", f"the weights are those of epoch {best}")
+        marks.append(tag("line", said, x1=across(best), x2=across(best), y1=TOP, y2=HEIGHT - BOTTOM, class_="best"))
     for line in series:
         points = [
-            (epoch, value, across(epoch), up(value))
-            for epoch, value in enumerate(line.values, 1)
-            if value is not None and math.isfinite(value)
+            (epoch, value, across(epoch), up(value)) for epoch, value in enumerate(line.values, 1) if _drawable(value)
         ]
         path = " ".join(f"{x:.1f},{y:.1f}" for _, _, x, y in points)
         marks.append(tag("polyline", points=path, class_=f"line {line.kind}"))
@@ -114,7 +126,11 @@ def scatter_chart(title: str, x: ArrayLike, y: ArrayLike, x_name: str, y_name: s
         said = tag("title", f"{x_name} {a:.4g}, {y_name} {b:.4g}")
         marks.append(tag("circle", said, cx=across(a), cy=up(b), r=3, class_="point"))
     drawn = _frame(up, False, across, across.ticks(), x_name, *marks)
-    return tag("figure", tag("figcaption", tag("b", title), f" {y_name}"), drawn)
+    return tag("figure", tag("figcaption", tag("b", title), f" {y_name}"), drawn, class_="scatter")
+
+
+def _drawable(value: float | None) -> TypeGuard[float]:
+    return value is not None and (value == 0 or 1e-100 < abs(value) < 1e100)
 
 
 def _limits(shown: list[float], log: bool, percent: bool) -> tuple[float, float]:
@@ -123,9 +139,9 @@ def _limits(shown: list[float], log: bool, percent: bool) -> tuple[float, float]
         return low / 1.15, high * 1.15
     if low >= 0 and (not percent or low < 0.5 * high):
         low = 0.0
-    elif percent:
-        low -= 0.06 * (high - low or high or 1)
-    return low, high + 0.05 * (high - low or abs(high) or 1)
+    # Values that hardly differ are drawn as one line, not as noise.
+    span = max(high - low, 1e-6 * max(abs(low), abs(high))) or 1.0
+    return low - (0.06 * span if low else 0), high + 0.05 * span
 
 
 def _frame(up: _Axis, percent: bool, across: _Axis, ticks: Sequence[float], name: str, *marks: Markup) -> Markup:

@@ -11,14 +11,18 @@ from tinygrad_np.train.report.png import data_uri
 
 __all__ = ["class_sections", "label_section"]
 
-#: Up to so many classes the confusion matrix is shown whole; up to so many rows, lists.
-_MATRIX, _ROWS, _MISTAKES = 30, 60, 30
+#: Up to so many classes the confusion matrix stands beside the scores, or is shown at all.
+_SMALL, _MATRIX = 12, 30
+
+#: Rows and pictures in a list.
+_ROWS, _MISTAKES = 60, 30
 
 
 def class_sections(outcome: Outcome) -> list[Markup]:
     """For one class out of several."""
-    sections = [_confusion(outcome)] if len(outcome.data.class_names) <= _MATRIX else []
-    return [*sections, _by_class(outcome), _mistakes(outcome)]
+    n = len(outcome.data.class_names)
+    sections = [_confusion(outcome), _by_class(outcome)] if n <= _MATRIX else [_by_class(outcome)]
+    return [tag("div", *sections, class_="pair") if n <= _SMALL else Markup("".join(sections)), _mistakes(outcome)]
 
 
 def label_section(outcome: Outcome) -> Markup:

@@ -78,19 +78,22 @@ def _cards(run: Run, outcome: Outcome) -> Markup:
     cards = []
     for name, score in run.scores.items():
         shown = f"{score.accuracy:.3f}" if outcome.task.name == "regression" else f"{score.accuracy:.2%}"
-        cards.append((shown, f"{name} {outcome.task.score_name}, cost {score.cost:.4f}"))
+        cards.append((shown, f"{name} {outcome.task.score_name}, cost {score.cost:.4g}"))
     if outcome.task.name in ("binary", "multiclass"):
         low, high = interval(outcome.data.size - len(outcome.wrong), outcome.data.size)
-        cards.append((f"{low:.1%} to {high:.1%}", f"{outcome.data.name} accuracy, 95% confidence"))
+        cards.append((f"{100 * low:.1f} to {high:.1%}", f"{outcome.data.name} accuracy, 95% confidence"))
     cards.append((f"{parameters:,}", "parameters"))
-    cards.append((f"{len(run.history)}", "epochs" + _times(run.history)))
-    return tag("div", *(tag("div", tag("b", big), tag("span", small), class_="card") for big, small in cards),
-               class_="cards")  # fmt: skip
+    cards.append((f"{len(run.history)}", "epochs" + _end(run.history)))
+    boxes = (tag("div", tag("b", big), tag("span", small), class_="card") for big, small in cards)
+    return tag("div", *boxes, class_="cards")
 
 
-def _times(history: History) -> str:
+def _end(history: History) -> str:
     seconds = [value for value in history.column("seconds") if value is not None]
-    return f", {sum(seconds):.3g} seconds" if seconds else ""
+    how = f" in {sum(seconds):.3g} seconds" if seconds else ""
+    if history.ended_by not in ("", "epochs"):
+        how += f", ended by {history.ended_by}"
+    return how if history.best_epoch is None else f"{how}; the weights are those of epoch {history.best_epoch}"
 
 
 def _curves(history: History, score_name: str) -> Markup:
@@ -99,27 +102,29 @@ def _curves(history: History, score_name: str) -> Markup:
         measured = history.column(f"validation_{name}")
         return lines + [Series("validation", "validation", measured)] * any(value is not None for value in measured)
 
-    percent = score_name == "accuracy"
+    percent, best = score_name == "accuracy", history.best_epoch
     charts = [
-        line_chart("Cost", "mean loss per example", both("cost"), log=True),
-        line_chart(score_name.capitalize(), "by epoch", both("accuracy"), percent=percent),
+        line_chart("Cost", "per example", both("cost"), log=True, best=best),
+        line_chart(score_name.capitalize(), "", both("accuracy"), percent=percent, best=best),
     ]
     rates = history.column("learning_rate")
     if any(rate is not None for rate in rates):
-        charts.append(line_chart("Learning rate", "by epoch", [Series("learning rate", "rate", rates)], log=True))
+        charts.append(line_chart("Learning rate", "", [Series("learning rate", "rate", rates)], log=True))
     return tag("section", tag("h2", "The course of training"), tag("div", *charts, class_="charts"))
 
 
 def _configuration(config: Config) -> Markup:
     default = Config()
-    rows = []
-    for option in fields(config):
-        value = getattr(config, option.name)
-        changed = value != getattr(default, option.name)
-        cells = (tag("th", option.name), tag("td", _written(value)), tag("td", option.metadata.get("help", "")))
-        rows.append(tag("tr", *cells, class_="changed" if changed else None))
-    note = tag("p", "In bold: what is not as it is without options.", class_="soft")
-    return tag("section", tag("h2", "The options"), note, tag("table", tag("tbody", *rows), class_="options"))
+    rows = {field.name: (field.name, _written(getattr(config, field.name)), field.metadata["help"])
+            for field in fields(config)}  # fmt: skip
+    changed = [row for name, row in rows.items() if getattr(config, name) != getattr(default, name)]
+    return tag(
+        "section",
+        tag("h2", "The options"),
+        tag("p", "Those that are not as they are without options:", class_="soft"),
+        table((), changed, class_="options"),
+        tag("details", tag("summary", "All options"), table((), rows.values(), class_="options")),
+    )
 
 
 def _written(value: Any) -> str:
