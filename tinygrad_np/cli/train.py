@@ -63,12 +63,12 @@ def run(arguments: argparse.Namespace, command: str) -> None:
     config = config_of(arguments)
     found, parts = load_parts(arguments, config)
     complete = config.fitted_to(parts[0])
-    _say_what_was_found(arguments, found, parts, complete)
     try:
         folder = train.new_folder(arguments.out, re.sub(r"[^\w.-]+", "-", Path(found.name).stem) or "data")
     except OSError as error:
         raise Failure(f"--out {error.filename}: {error.strerror}") from None
     try:
+        _say_what_was_found(arguments, found, parts, complete)
         with _progress(arguments, complete) as callback:
             done = train.run(config, parts if len(parts) > 1 else parts[0], [callback])
         report = train.write_report(done, folder, Preprocessing.of(found, done.standardizer))
