@@ -5,19 +5,28 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tinygrad_np.draw.grouping import Cluster
+from tinygrad_np.draw.numbers import numbers_of
 from tinygrad_np.draw.outline import Box, Kind
 from tinygrad_np.draw.repeats import items_of
-from tinygrad_np.draw.scene import Item
+from tinygrad_np.draw.scene import Item, Scene
 from tinygrad_np.draw.words import family_of, formula_of, name_of, options_of, rules_of, shape_of
 
-__all__ = ["cluster_box", "cluster_title", "counted", "fold_box", "is_single", "item_box"]
+__all__ = ["cluster_box", "cluster_title", "counted", "fold_box", "is_single", "item_box", "with_numbers"]
 
 
 def item_box(item: Item, home: Cluster | None, group: int | None) -> Box:
     """The box of an operation or a leaf in an open cluster."""
     return _leaf(item, home, group) if item.operation is None else _operation(item, home, group)
+
+
+def with_numbers(box: Box, item: Item, scene: Scene) -> Box:
+    """The box with what is in the arrays of ``item``, if that is to be shown."""
+    value = numbers_of(item.value) if scene.values and item.value is not None and item.shape is not None else None
+    grad = numbers_of(item.grad) if scene.grads and item.grad is not None else None
+    return replace(box, value=value, grad=grad) if value or grad else box
 
 
 def is_single(cluster: Cluster) -> bool:

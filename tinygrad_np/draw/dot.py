@@ -10,7 +10,7 @@ from typing import Literal
 from tinygrad_np.draw.outline import Arrow, Box, Group, Outline
 from tinygrad_np.draw.words import labels_of
 
-__all__ = ["Direction", "to_dot"]
+__all__ = ["Direction", "heat_colour", "to_dot"]
 
 #: Which way time runs: from top to bottom, or from left to right.
 Direction = Literal["TB", "LR"]
@@ -26,6 +26,7 @@ _STYLES: dict[str, list[str]] = {
     "input": ["style=filled", 'fillcolor="#dff2df"', 'color="#35803a"'],
     "constant": ["style=filled", 'fillcolor="#eef0f2"', 'color="#8a94a0"', "height=0.3", "width=0.4"],
     "module": ["peripheries=2"],
+    "gradient": ["style=filled", 'fillcolor="#fdeeea"', 'color="#b5472f"'],
     "folded": ['style="rounded,filled,dashed"', 'fillcolor="#f7f7f7"', 'color="#8a94a0"'],
 }
 _MARK = ['fillcolor="#ffd3cf"', 'color="#c0182b"', "penwidth=3"]
@@ -34,6 +35,14 @@ _MARK = ['fillcolor="#ffd3cf"', 'color="#c0182b"', "penwidth=3"]
 _FILLS = {
     "product": "#e9e0fa", "activation": "#fff3c4", "reduction": "#d5efee", "shape": "#f1f0ec", "loss": "#fde0ea",
 }  # fmt: skip
+
+
+_HOT = (244, 105, 79)
+
+
+def heat_colour(heat: float) -> str:
+    """From white to red."""
+    return "#" + "".join(f"{round(255 + heat * (hot - 255)):02x}" for hot in _HOT)
 
 
 def to_dot(picture: Outline, direction: Direction = "TB", dpi: int | None = None) -> str:
@@ -90,21 +99,36 @@ def _opening(number: int, group: Group, indent: str) -> list[str]:
 def _box(number: int, box: Box) -> str:
     fill = _FILLS.get(box.family or "") if box.kind in ("operation", "module") else None
     looks = [f'fillcolor="{fill}"'] if fill else []
+    if box.heat is not None:
+        looks = [f'fillcolor="{heat_colour(box.heat)}"']
     looks = _MARK if box.marked else _STYLES[box.kind] + looks
-    if not box.lines:
+    if not box.text:
         return _statement(f"n{number}", [f'label="{_escaped(box.title)}"', *looks])
-    below = "".join(f'<br/><font point-size="10.5" color="{_GREY}">{_escaped(line)}</font>' for line in box.lines)
+    colour = _GREY if box.heat is None else _INK
+    below = "".join(f'<br/><font point-size="10.5" color="{colour}">{_escaped(line)}</font>' for line in box.text)
     return _statement(f"n{number}", [f"label=<<b>{_escaped(box.title)}</b>{below}>", *looks])
 
 
 def _arrow(arrow: Arrow, label: str, boxes: Sequence[Box]) -> str:
     tail, head = boxes[arrow.tail], boxes[arrow.head]
     looks = [f'label=" {_escaped(label)}"'] if label else []
-    if "folded" in (tail.kind, head.kind):
+    if arrow.backward:  # gradients flow upwards, beside the values that flow downwards
+        looks += [
+            'dir=back color="#b5472f" fontcolor="#b5472f"',
+            *["weight=12"] * (head.of is not None and _flows(boxes[head.of])),
+        ]
+        return "  " + _statement(f"n{arrow.head} -> n{arrow.tail}", looks)
+    if head.kind == "gradient":
+        looks.append('constraint=false color="#b5472f" fontcolor="#b5472f"')
+    elif "folded" in (tail.kind, head.kind):
         looks.append("style=dashed")
-    elif tail.kind in ("operation", "module"):
+    elif _flows(tail):
         looks.append("weight=12")  # the flow of the data is the straight line, parameters join it from the side
     return "  " + _statement(f"n{arrow.tail} -> n{arrow.head}", looks)
+
+
+def _flows(box: Box) -> bool:
+    return box.kind in ("operation", "module")
 
 
 def _statement(what: str, looks: list[str]) -> str:

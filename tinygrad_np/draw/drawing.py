@@ -12,11 +12,13 @@ from tinygrad_np._files import atomic_write
 from tinygrad_np.draw.dot import Direction, to_dot
 from tinygrad_np.draw.folding import folded
 from tinygrad_np.draw.grouping import by_names
+from tinygrad_np.draw.heat import HEATS
 from tinygrad_np.draw.mermaid import to_mermaid
 from tinygrad_np.draw.outline import Outline
 from tinygrad_np.draw.rendering import FORMATS, rendered
 from tinygrad_np.draw.running import performed
 from tinygrad_np.draw.scene import Scene, traced
+from tinygrad_np.draw.values import kept, with_gradients
 from tinygrad_np.graph import Node
 from tinygrad_np.nn.module import Module
 from tinygrad_np.tensor import Tensor
@@ -158,6 +160,10 @@ def draw(
     open: str | Iterable[str] = (),  # noqa: A002
     repeats: bool | None = None,
     mark: Iterable[Tensor | Node] = (),
+    values: bool = False,
+    grads: bool = False,
+    heat: str | None = None,
+    backward: bool = False,
 ) -> Drawing:
     """Draw how a tensor was computed, or what a model or a function computes.
 
@@ -187,6 +193,16 @@ def draw(
         where there are more than 40 boxes without.
     mark : iterable of Tensor or Node
         Operations to point at, in red.
+    values, grads : bool
+        Whether to write values and gradients into the boxes: small arrays in full, others as statistics. A graph does
+        not keep all values; a function or a model that is called to be drawn shows all of them.
+    heat : {"grad_norm", "saturation", "dead", "bytes", "time"}, optional
+        What to colour the boxes by: the norm of the gradient; the share of elements where a squashing function (tanh,
+        sigmoid) is nearly flat; the share of units that a rectifier (relu) leaves at zero for all examples; bytes of
+        the value; time of the operation by itself.
+    backward : bool
+        Whether to draw the backward pass beside: a box for each gradient, and at each arrow back the rule by which it
+        is computed, as it stands in the table of derivatives.
 
     Returns
     -------
@@ -198,7 +214,7 @@ def draw(
     TypeError
         If ``what`` cannot be drawn, or does not return a Tensor, or something in ``names`` is no Tensor.
     ValueError
-        If ``max_nodes`` is less than 1, or ``direction`` unknown.
+        If ``max_nodes`` is less than 1, or ``direction`` or ``heat`` unknown.
     Exception
         Whatever the model raises.
 
@@ -217,15 +233,24 @@ def draw(
         raise ValueError(f"max_nodes is at least 1, not {max_nodes}")
     called = {_node(tensor, f"names[{name!r}]"): name for name, tensor in (names or {}).items()}
     marked = {_node(tensor, "mark") for tensor in mark}
+    if heat is not None and heat not in HEATS:
+        raise ValueError(f"heat is one of {', '.join(map(repr, HEATS))}, not {heat!r}")
+    wanted = values or (heat is not None and HEATS[heat].needs == "value")
     if isinstance(what, Tensor | Node):
         if args:
             raise TypeError("draw: a Tensor is computed already; arguments are for models and functions")
         scene = traced(_node(what, "result"), names=called, marked=marked)
         by_names(scene)
+        if wanted:
+            known = {t.node: t._data for t in (names or {}).values() if isinstance(t, Tensor)}
+            kept(scene, known, what._data if isinstance(what, Tensor) else None)
     elif callable(what):
-        scene, _ = performed(what, args, called)
+        scene = performed(what, args, called, wanted)
     else:
         raise TypeError(f"draw: a Tensor, a Node, a model or a function can be drawn, not {type(what).__name__}")
+    if grads or heat == "grad_norm":
+        with_gradients(scene)
+    scene.values, scene.grads, scene.heat, scene.backward = values, grads, heat, backward
     return Drawing(folded(scene, max_nodes, depth, _listed(open), repeats), direction, scene)
 
 

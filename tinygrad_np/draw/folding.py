@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
-from tinygrad_np.draw.boxes import cluster_box, cluster_title, fold_box, is_single, item_box
+from tinygrad_np.draw.backward import with_backward
+from tinygrad_np.draw.boxes import cluster_box, cluster_title, fold_box, is_single, item_box, with_numbers
 from tinygrad_np.draw.grouping import Cluster, grouped, opened
+from tinygrad_np.draw.heat import heated
 from tinygrad_np.draw.outline import Arrow, Box, Group, Outline
 from tinygrad_np.draw.repeats import fold_repeats, items_of
 from tinygrad_np.draw.scene import Item, Scene
@@ -58,7 +60,8 @@ def folded(
         view = _View(scene, homes, stands_for)
         if len(view.boxes) <= max_nodes:
             break
-    return view.outline(max_nodes)
+    outline = view.outline(max_nodes)
+    return with_backward(outline) if scene.backward else outline
 
 
 class _View:
@@ -161,15 +164,18 @@ class _View:
         numbers = dict.fromkeys(hidden, 0)
         numbers |= {place: i for i, place in enumerate((p for p in self.boxes if p in shown), bool(hidden))}
         groups = _Groups(self, [place for place in self.boxes if place in shown])
+        drawn = [place for place in numbers if place in shown]
         boxes = [self._fold(hidden)] if hidden else []
-        for place in numbers:
-            if place not in shown:
-                continue
+        for place in drawn:
             if isinstance(place, Cluster):
-                boxes.append(cluster_box(place, self.inside[place], self.boxes[place], groups.of(place)))
+                box = cluster_box(place, self.inside[place], self.boxes[place], groups.of(place))
+                boxes.append(with_numbers(box, items_of(place)[-1], self.scene) if place.count == 1 else box)
             else:
-                boxes.append(item_box(place, self.home(place), groups.of(place)))
+                boxes.append(with_numbers(item_box(place, self.home(place), groups.of(place)), place, self.scene))
         notes = [*self.scene.notes, *self._missing(boxes)]
+        if self.scene.heat:
+            boxes, note = heated(boxes, self._members(hidden, drawn), self.scene.heat)
+            notes.append(note)
         return Outline(tuple(boxes), tuple(self._arrows(numbers, bool(hidden))), tuple(groups.groups), tuple(notes))
 
     def _missing(self, boxes: list[Box]) -> Iterator[str]:
@@ -180,6 +186,13 @@ class _View:
             places = ["closed modules"] * ("module" in kinds) + ["repeated blocks"] * bool(self.stands_for)
             places += ["what is older"] * ("folded" in kinds)
             yield f"{len(self.homes):,} operations, {hidden:,} of them hidden: {', '.join(places)}"
+
+    def _members(self, hidden: list[Place], drawn: list[Place]) -> list[list[Item]]:
+        """The items that each box stands for."""
+        members: dict[Place, list[Item]] = defaultdict(list)
+        for item in self.scene.items:
+            members[self.place(item)].append(item)
+        return [[]] * bool(hidden) + [members[place] for place in drawn]
 
     def _fold(self, hidden: list[Place]) -> Box:
         leaves = [place for place in hidden if isinstance(place, Item) and place.operation is None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from tinygrad_np.draw.dot import Direction
+from tinygrad_np.draw.dot import Direction, heat_colour
 from tinygrad_np.draw.outline import Arrow, Box, Outline
 from tinygrad_np.draw.words import labels_of
 
@@ -15,6 +15,7 @@ _CLASSES = {
     "operation": "fill:#fff,stroke:#5f6b7a", "result": "fill:#ffe2b8,stroke:#c05c00,stroke-width:2px",
     "parameter": "fill:#d6e6fa,stroke:#2463a8", "input": "fill:#dff2df,stroke:#35803a",
     "constant": "fill:#eef0f2,stroke:#8a94a0", "module": "fill:#f3f5f8,stroke:#5f6b7a",
+    "gradient": "fill:#fdeeea,stroke:#b5472f",
     "folded": "fill:#f7f7f7,stroke:#8a94a0,stroke-dasharray:4",
     "marked": "fill:#ffd3cf,stroke:#c0182b,stroke-width:3px",
 }  # fmt: skip
@@ -38,14 +39,15 @@ def to_mermaid(picture: Outline, direction: Direction = "TB") -> str:
         lines += [f"subgraph g{number}[{_quoted(picture.groups[number].title)}]", *boxes[number]]
         stack += [(number, True), *((child, False) for child in reversed(inner[number]))]
     lines += map(_arrow, picture.arrows, labels_of(picture))
+    lines += [f"style n{i} fill:{heat_colour(b.heat)}" for i, b in enumerate(picture.boxes) if b.heat is not None]
     used = {"marked" if box.marked else box.kind for box in picture.boxes}
     lines += [f"classDef {kind} {looks}" for kind, looks in _CLASSES.items() if kind in used]
     return "\n".join([*lines, *(f"%% {note}" for note in picture.notes), ""])
 
 
 def _box(number: int, box: Box) -> str:
-    left, right = ("[", "]") if box.kind in ("parameter", "input", "constant") else ("(", ")")
-    text = "<br/>".join(map(_escaped, (box.title, *box.lines)))
+    left, right = ("[", "]") if box.kind in ("parameter", "input", "constant", "gradient") else ("(", ")")
+    text = "<br/>".join(map(_escaped, (box.title, *box.text)))
     return f'n{number}{left}"{text}"{right}:::{"marked" if box.marked else box.kind}'
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
+
+from tinygrad_np.draw.numbers import Numbers
 
 __all__ = ["SIGNS", "Arrow", "Box", "Group", "Kind", "Outline"]
 
 #: A ``result`` is what the drawing is of: the loss. A ``module`` is one that is closed. A ``folded`` box stands for all
-#: that was left out.
-Kind = Literal["parameter", "input", "constant", "operation", "result", "module", "folded"]
+#: that was left out. A ``gradient`` is that of another box.
+Kind = Literal["parameter", "input", "constant", "operation", "result", "module", "folded", "gradient"]
 
 #: Written at the second operand, where the order matters and shared operands may not stand in order.
 SIGNS = {"subtract": "\N{MINUS SIGN}", "divide": "÷", "power": "^", "matmul": "@"}
@@ -24,7 +26,8 @@ class Box:
     Attributes
     ----------
     kind : str
-        ``"parameter"``, ``"input"``, ``"constant"``, ``"operation"``, ``"result"``, ``"module"`` or ``"folded"``.
+        ``"parameter"``, ``"input"``, ``"constant"``, ``"operation"``, ``"result"``, ``"module"``, ``"folded"``
+        or ``"gradient"``.
     title : str
         What to write first: its name or, without one, the operation, the operand or the number that it is.
     lines : tuple of str
@@ -51,6 +54,12 @@ class Box:
         Of its value.
     stands_for : int
         How many operations it is.
+    value, grad : Numbers or None
+        What is in its value and its gradient, where that was asked for.
+    heat : float or None
+        From 0 to 1, for its colour.
+    of : int or None
+        Of a gradient: the number of the box whose gradient it is.
     """
 
     kind: Kind
@@ -67,6 +76,16 @@ class Box:
     where: str | None = None
     bytes: int | None = None
     stands_for: int = 1
+    value: Numbers | None = None
+    grad: Numbers | None = None
+    heat: float | None = None
+    of: int | None = None
+
+    @property
+    def text(self) -> tuple[str, ...]:
+        """All that is to be written below the title."""
+        numbers = (("value", self.value), ("grad", self.grad))
+        return (*self.lines, *(f"{what} {found}" for what, found in numbers if found is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +102,8 @@ class Arrow:
     shape : tuple of int or None
     dtype : str or None
         Of the operand, where the box at the tail does not say it.
+    backward : bool
+        It is a gradient on its way back; its label is the rule that made it.
     """
 
     tail: int
@@ -91,6 +112,7 @@ class Arrow:
     argument: str | None = None
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
+    backward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +176,7 @@ def _rows(things: Iterable[Any]) -> str:
 
 def _said(thing: Any) -> dict[str, Any]:
     """The attributes that are not at their default."""
-    values = asdict(thing)
-    said = {f.name: values[f.name] for f in fields(thing) if values[f.name] != f.default}
-    return said | ({"rules": dict(said["rules"])} if "rules" in said else {})
+    said = {f.name: value for f in fields(thing) if (value := getattr(thing, f.name)) != f.default}
+    if "rules" in said:
+        said["rules"] = dict(said["rules"])
+    return said | {key: said[key].told() for key in ("value", "grad") if key in said}

@@ -77,11 +77,14 @@ class Run:
             self.facts[node] = Fact(self._scope, caller(), operands, out)
 
 
-def performed(function: Callable[..., Any], args: tuple[Any, ...], names: Mapping[Node, str]) -> tuple[Scene, Run]:
+def performed(
+    function: Callable[..., Any], args: tuple[Any, ...], names: Mapping[Node, str], values: bool = False
+) -> Scene:
     """Call a function or a model and return what it computed.
 
-    Floating-point arrays among the arguments become Tensors that require a gradient, so that all that is done to them
-    is seen. Where the function does not take these, it is called with the arguments as they are.
+    Floating-point arrays among the arguments, or floats if there is nothing else, become Tensors that require a
+    gradient, so that all that is done to them is seen. Where the function does not take these, it is called with the
+    arguments as they are. ``values`` keeps all arrays.
     """
     here = caller()
     labels = _labels(function, len(args))
@@ -100,21 +103,25 @@ def performed(function: Callable[..., Any], args: tuple[Any, ...], names: Mappin
     called |= {t.node: name for name, t in _closure(function).items() if isinstance(t, Tensor) and t.name is None}
     scene = traced(*roots, names=called | dict(names))
     _enrich(scene, run, inputs, args, labels)
-    return scene, run
+    if not values:
+        for item in scene.items:
+            item.value = None
+    return scene
 
 
 def _lifted(args: tuple[Any, ...], labels: list[str]) -> tuple[tuple[Any, ...], set[Node]]:
     """The arguments, their floating-point arrays as Tensors that require a gradient; and the nodes of these."""
     inputs: set[Node] = set()
+    lone = all(isinstance(leaf, float | int) for leaf in flatten(args)[0])  # else a float is weak, and stays so
 
     def lift(value: Any, name: str) -> Any:
         known = value if isinstance(value, Tensor) else None
-        array = value._data if known is not None else value
+        array = value._data if known is not None else np.float64(value) if lone and isinstance(value, float) else value
         if (known is not None and known.requires_grad) or getattr(array, "dtype", np.dtype(int)).kind not in "fc":
             return value
         node = leaf(array, True, (known.name if known is not None else None) or name)
         inputs.add(node)
-        return wrap(array, node)
+        return wrap(np.asarray(array) if lone else array, node)
 
     found = []
     for arg, label in zip(args, labels, strict=True):
@@ -135,7 +142,10 @@ def _enrich(scene: Scene, run: Run, inputs: set[Node], args: tuple[Any, ...], la
             item.scope = fact.scope
             if fact.where is not None and fact.where != run.here:
                 item.where = f"{os.path.basename(fact.where.file)}:{fact.where.line}, in {fact.where.function}"
+            item.value = fact.out
             for operand, array in zip(item.operands, fact.operands, strict=False):
+                if isinstance(operand, Item) and operand.operation is None:
+                    operand.value = array
                 if (
                     isinstance(operand, Item)
                     and operand.operation is None
@@ -144,7 +154,9 @@ def _enrich(scene: Scene, run: Run, inputs: set[Node], args: tuple[Any, ...], la
                 ):
                     operand.name, operand.kind = known[id(array)], "input"
         elif item.operation is not None and isinstance(item.operands[0], Item):  # one of several results
-            item.scope, item.where = item.operands[0].scope, item.operands[0].where
+            whole = item.operands[0]
+            item.scope, item.where = whole.scope, whole.where
+            item.value = None if whole.value is None else whole.value[item.metadata["index"]]
 
 
 def _labels(function: Callable[..., Any], n: int) -> list[str]:

@@ -59,6 +59,8 @@ class Item:
         Somebody points at it.
     wanted : bool
         Whether it has a gradient.
+    value, grad : array or None
+        Where they are asked for; of an operation with several results, the tuple of them.
     order : int
         Items are numbered in the order in which they were computed, leaves before their first use.
     """
@@ -75,6 +77,8 @@ class Item:
     where: str | None = None
     marked: bool = False
     wanted: bool = False
+    value: Any = None
+    grad: Any = None
     order: int = 0
 
 
@@ -89,11 +93,21 @@ class Scene:
     nodes : dict of Node to Item
     notes : list of str
         What a reader has to know.
+    values, grads : bool
+        Whether values and gradients are to be written into the boxes.
+    heat : str or None
+        What the boxes are coloured by: a key of :data:`tinygrad_np.draw.heat.HEATS`.
+    backward : bool
+        Whether the backward pass is to be drawn, too.
     """
 
     items: list[Item]
     nodes: dict[Node, Item]
     notes: list[str] = field(default_factory=list)
+    values: bool = False
+    grads: bool = False
+    heat: str | None = None
+    backward: bool = False
 
 
 def traced(*roots: Node, names: Mapping[Node, str], marked: Collection[Node] = ()) -> Scene:

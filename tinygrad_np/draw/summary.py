@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np.draw.words import size_of
 from tinygrad_np.grad_mode import enable_grad, observed_by
 from tinygrad_np.graph import Node
 from tinygrad_np.nn.module import Module, call_watcher
@@ -78,7 +79,7 @@ class Summary:
             label = "  " * row.depth + (f"{name}: {row.kind}" if name else row.kind)
             shape = "?" if row.shape is None else "x".join(map(str, row.shape)) or "scalar"
             counts = (f"{n:,}" for n in (row.parameters, row.multiply_adds))
-            lines.append((label, shape, *counts, _bytes(row.result_bytes), _bytes(row.saved_bytes)))
+            lines.append((label, shape, *counts, size_of(row.result_bytes), size_of(row.saved_bytes)))
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         aligned = [
             "  ".join([cells[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))])
@@ -175,11 +176,3 @@ def _multiply_adds(primitive: Any, operands: Any, out: Any) -> int:
         case "tensordot":  # the sizes are (n k), (k m) and (n m)
             return math.isqrt(np.size(operands[0]) * np.size(operands[1]) * out.size)
     return 0
-
-
-def _bytes(n: int) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if n < 1024 or unit == "GiB":
-            return f"{n} B" if unit == "B" else f"{n:.1f} {unit}"
-        n /= 1024  # type: ignore[assignment]
-    raise AssertionError

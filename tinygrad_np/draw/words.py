@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -145,6 +146,15 @@ def shape_of(shape: tuple[int, ...] | None) -> str:
     return "several results" if shape is None else str(shape) if shape else "scalar"
 
 
+def size_of(n: float) -> str:
+    """Bytes, in units that people read."""
+    for unit in ("B", "KiB", "MiB"):
+        if n < 1024:
+            return f"{n:.0f} B" if unit == "B" else f"{n:.1f} {unit}"
+        n /= 1024
+    return f"{n:.1f} GiB"
+
+
 def labels_of(picture: Outline) -> list[str]:
     """What is written at each arrow: what it is to the operation, and its shape, at the first arrow that has it."""
     labels, known = [], set()
@@ -158,26 +168,37 @@ def labels_of(picture: Outline) -> list[str]:
 
 @cache
 def rules_of(operation: Any) -> tuple[tuple[str, str], ...]:
-    """Argument -> its rule, as it stands in the source; arguments without a rule, or without a source, are left out."""
+    """Argument -> its rule, as it stands in the source; arguments without one are left out."""
     if not isinstance(operation, Primitive):
         return ()
-    found = [(name, vjp and _rule(vjp.rule)) for name, vjp in zip(operation.arguments, operation.vjps, strict=True)]
-    return tuple((name, text) for name, text in found if text)
+    rules = zip(operation.arguments, operation.vjps, strict=True)
+    return tuple((name, _rule(vjp.rule)) for name, vjp in rules if vjp is not None)
 
 
-def _rule(rule: Any) -> str | None:
-    """The body of a lambda; of a function with a name, the call."""
+def _rule(rule: Any) -> str:
+    """The body of a lambda; where that calls a function which says what it computes, ``dW = x^T dZ``, these words."""
+    name = getattr(rule, "__name__", "rule")
+    call = f"{name.strip('<>')}({', '.join(inspect.signature(rule).parameters)})"
     code = getattr(rule, "__code__", None)
-    if code is None:
-        return None
-    if code.co_name != "<lambda>":
-        return f"{rule.__name__}({', '.join(inspect.signature(rule).parameters)})"
+    if code is None or name != "<lambda>":
+        return _formula_in(rule) or call
     candidates = _lambdas(rule.__module__).get(code.co_firstlineno, [])
     spans = [(p[::2], p[1::2]) for p in code.co_positions() if None not in p and p[::2] < p[1::2]]
     if len(candidates) > 1 and spans:  # of several in one line, it is the one whose body has the columns of the code
         span = (min(start for start, _ in spans), max(end for _, end in spans))
         candidates = [c for c in candidates if ((c.lineno, c.col_offset), (c.end_lineno, c.end_col_offset)) == span]
-    return ast.unparse(candidates[0]) if len(candidates) == 1 else None
+    if len(candidates) != 1:
+        return call
+    match candidates[0]:
+        case ast.Call(ast.Name(function)):
+            return _formula_in(rule.__globals__.get(function)) or ast.unparse(candidates[0])
+    return ast.unparse(candidates[0])
+
+
+def _formula_in(function: Any) -> str | None:
+    """What stands in double backquotes at the beginning of a docstring, if it is an equation."""
+    found = re.match(r"``([^`]* = [^`]*)``", getattr(function, "__doc__", None) or "")
+    return found and found[1]
 
 
 @cache
