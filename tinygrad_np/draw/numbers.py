@@ -63,7 +63,7 @@ def numbers_of(array: Any) -> Numbers:
     >>> print(numbers_of(np.array([1.0, 0.0])))
     [1, 0]
     >>> print(numbers_of(np.linspace(-1, 1, 101, dtype=np.float32)))
-    -1 to 1, mean 0, norm 5.83, 1% zeros
+    -1 to 1, mean 0, norm 5.86, 1% zeros
     """
     array = np.asarray(array)
     sizes = np.abs(array) if array.dtype.kind == "c" else array
