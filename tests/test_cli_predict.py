@@ -13,7 +13,7 @@ import pytest
 
 from tinygrad_np import cli, nn
 from tinygrad_np.data import Preprocessing, Standardizer
-from tinygrad_np.train import Predictor, save_model
+from tinygrad_np.train import Predictor, load_model, save_model
 
 Output = pytest.CaptureFixture[str]
 
@@ -128,7 +128,7 @@ def test_draw_prints_the_layers_and_draws_the_graph(here: Path, capsys: Output) 
         assert cli.main(["draw", "model.npz", "--out", "graph.svg"]) == 0
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "draw"])
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "compare", "draw"])
 def test_the_help_fits_a_terminal_and_has_examples_that_parse(command: str, capsys: Output) -> None:
     with pytest.raises(SystemExit) as leaving:
         cli.main([command, "--help"])
@@ -139,3 +139,25 @@ def test_the_help_fits_a_terminal_and_has_examples_that_parse(command: str, caps
     assert examples
     for line in examples:
         assert cli._parser("p").parse_args(line.split()).command == command
+
+
+@pytest.mark.parametrize("task", ["classes", "numbers"])
+def test_compare_puts_a_deep_network_beside_one_without_hidden_layers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, task: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(80, 2)).astype(np.float32)
+    np.savez("xor.npz", x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int) if task == "classes" else x[:, 0] * x[:, 1])
+    options = ["--layers", "16", "--epochs", "30", "--learning-rate", "0.02", "--dropout", "0"]
+    options += ["--task", "regression"] if task == "numbers" else []
+    assert cli.main(["compare", "--data", "xor.npz", *options, "--quiet", "--out", "out", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    simple = found["logistic" if task == "classes" else "linear"]
+    assert (simple["layers"], found["deep"]["layers"]) == ("2,1", "2,16,1")
+    score = "accuracy" if task == "classes" else "R²"
+    assert found["deep"][f"training {score}"] > simple[f"training {score}"] + 0.2  # xor has no line between its classes
+    assert load_model(Path("out", "deep")).model.layers[0].weight.shape == (2, 16)
+    assert Path("out", "linear" if task == "numbers" else "logistic", "report.html").exists()
+    if task == "classes":
+        p = {name: load_model(Path("out", name)) for name in ("logistic", "deep")}
+        assert p["logistic"].task == "binary"

@@ -25,13 +25,16 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         if known["group"] not in groups:
             groups[known["group"]] = parser.add_argument_group(known["group"])
         choices = f": {any_of(known['choices'])}" if known["choices"] else ""
-        given: dict[str, Any] = {"default": field.default, "help": f"{known['help']}{choices} ({known['shown']})"}
-        if known["parse"] is bool:
-            given["action"] = argparse.BooleanOptionalAction
-            given["help"] = f"{known['help']} ({'yes' if field.default else 'no'})"
-        else:
+        name = field.name.replace("_", "-")
+        given: dict[str, Any] = {"default": field.default, "dest": field.name}
+        if known["parse"] is not bool:
             given |= {"type": _parser_of(known["parse"]), "metavar": known["metavar"], "choices": known["choices"]}
-        groups[known["group"]].add_argument(f"--{field.name.replace('_', '-')}", **given)
+            given["help"] = f"{known['help']}{choices} ({known['shown']})"
+        elif field.default:
+            name, given = f"no-{name}", given | {"action": "store_false", "help": f"do not {known['help']}"}
+        else:
+            given |= {"action": "store_true", "help": known["help"]}
+        groups[known["group"]].add_argument(f"--{name}", **given)
 
 
 def config_of(arguments: argparse.Namespace, **others: Any) -> train.Config:

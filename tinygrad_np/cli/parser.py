@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
@@ -20,12 +21,20 @@ class Failure(Exception):
         self.status = status
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help in two columns that has air, and is no wider than a page."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=min(98, shutil.get_terminal_size().columns - 2))
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaint is one sentence, without the usage of all options around it."""
 
     def __init__(self, **options: Any) -> None:
         # No abbreviations: one would break when options are added.
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        super().__init__(allow_abbrev=False, formatter_class=_Formatter, **options)
+        self._positionals.title = "arguments"
 
     def error(self, message: str) -> NoReturn:
         """Complain, and leave."""

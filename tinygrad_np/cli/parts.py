@@ -9,7 +9,14 @@ from tinygrad_np.data import DataError, Dataset, Examples, Preprocessing, hold_o
 from tinygrad_np.train import Config
 from tinygrad_np.train.run import SPLIT_SEED
 
-__all__ = ["load_parts"]
+__all__ = ["add_part_options", "load_parts"]
+
+
+def add_part_options(parser: argparse.ArgumentParser) -> None:
+    """``--validation-data`` and ``--test-data``, in the group that ``add_data_options`` has made."""
+    group = next(each for each in parser._action_groups if each.title == "the data")
+    for part, purpose in (("validation", "watch progress by"), ("test", "measure the result by")):
+        group.add_argument(f"--{part}-data", metavar="DATA", help=f"examples to {purpose} (a fraction of --data)")
 
 
 def load_parts(arguments: argparse.Namespace, config: Config) -> tuple[Examples, tuple[Dataset, ...]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tinygrad_np import train
 from tinygrad_np.cli.options import add_config_options, add_data_options, config_of
-from tinygrad_np.cli.parser import Commands, Failure, aligned
-from tinygrad_np.cli.parts import load_parts
+from tinygrad_np.cli.parser import Commands, aligned
+from tinygrad_np.cli.parts import add_part_options, load_parts
+from tinygrad_np.cli.running import run_folder
 from tinygrad_np.data import Dataset, Examples, Preprocessing
 
 __all__ = ["add", "run"]
@@ -45,8 +45,7 @@ examples:
     )
     # fmt: off
     add_data_options(parser, "digits")
-    for part in ("validation", "test"):
-        parser.add_argument(f"--{part}-data", metavar="DATA", help=f"examples for {part} (a fraction of --data)")
+    add_part_options(parser)
     add_config_options(parser)
     output = parser.add_argument_group("the output")
     output.add_argument("--out", type=Path, metavar="FOLDER",
@@ -63,26 +62,11 @@ def run(arguments: argparse.Namespace, command: str) -> None:
     config = config_of(arguments)
     found, parts = load_parts(arguments, config)
     complete = config.fitted_to(parts[0])
-    try:
-        folder = train.new_folder(arguments.out, re.sub(r"[^\w.-]+", "-", Path(found.name).stem) or "data")
-    except OSError as error:
-        raise Failure(f"--out {error.filename}: {error.strerror}") from None
-    try:
+    with run_folder(arguments.out, found.name, config) as folder:
         _say_what_was_found(arguments, found, parts, complete)
         with _progress(arguments, complete) as callback:
             done = train.run(config, parts if len(parts) > 1 else parts[0], [callback])
         report = train.write_report(done, folder, Preprocessing.of(found, done.standardizer))
-    except train.DivergedError as error:
-        raise Failure(f"{error} (--learning-rate was {config.learning_rate})", 1) from None
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # a full disk, say
-        raise Failure(f"cannot write {error.filename or folder}: {error.strerror}", 1) from None
-    finally:
-        with suppress(OSError):
-            folder.rmdir()  # goes only if it is empty: if training failed or was interrupted
-            if arguments.out is None:
-                folder.parent.rmdir()
     if arguments.json:
         scores = {name: asdict(score) for name, score in done.scores.items()}
         _print_json("done", scores=scores, ended_by=done.history.ended_by, folder=str(folder), files=[*report.files])
