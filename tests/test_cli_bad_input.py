@@ -172,7 +172,7 @@ CASES: dict[str, tuple[dict[str, Callable[[Path], None]], str, str]] = {
     "activations that do not fit": ({"a.npz": arrays(x=X, y=Y)}, "train --data a.npz --layers 5 --activation relu,tanh",
                                     "--activation names 2 for 1 hidden layers"),
     "a learning rate of zero": ({}, "train --learning-rate 0", "--learning-rate must be a positive number, not 0.0"),
-    "a learning rate that is nan": ({}, "train --learning-rate nan", "--learning-rate must be a positive number, not n"),
+    "a learning rate of nan": ({}, "train --learning-rate nan", "--learning-rate must be a positive number, not nan"),
     "an image size of zero": ({}, "train --image-size 0", "argument --image-size: a size is like 64 or 64x48"),
     "a delimiter of two": ({}, "train --delimiter ;;", "argument --delimiter: a delimiter is one character"),
     "weights of classes for numbers": ({"a.npz": arrays(x=X, y=Y + 0.5)},
