@@ -42,7 +42,9 @@ def _operation(item: Item, home: Cluster | None, group: int | None) -> Box:
         lines += options_of(item.operation, item.metadata)
     else:
         lines.append(formula)
-    if item.kind == "result" or item.shape is None:
+    if item.problem:
+        lines = item.problem
+    elif item.kind == "result" or item.shape is None:
         lines.append(_form(item))
     count = math.prod(c.count for c in home.around()) if home else 1
     times = f" ×{home.count:,}" if home and is_single(home) else ""

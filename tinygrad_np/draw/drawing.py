@@ -10,6 +10,7 @@ from typing import Any
 
 from tinygrad_np._files import atomic_write
 from tinygrad_np.draw.dot import Direction, to_dot
+from tinygrad_np.draw.failure import up_to
 from tinygrad_np.draw.folding import folded
 from tinygrad_np.draw.grouping import by_names
 from tinygrad_np.draw.heat import HEATS
@@ -19,11 +20,12 @@ from tinygrad_np.draw.rendering import FORMATS, rendered
 from tinygrad_np.draw.running import performed
 from tinygrad_np.draw.scene import Scene, traced
 from tinygrad_np.draw.values import kept, with_gradients
+from tinygrad_np.errors import OperationError
 from tinygrad_np.graph import Node
 from tinygrad_np.nn.module import Module
 from tinygrad_np.tensor import Tensor
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "draw", "failure"]
 
 _DPI = 144  # twice what Graphviz assumes: sharp on today's screens
 
@@ -216,7 +218,7 @@ def draw(
     ValueError
         If ``max_nodes`` is less than 1, or ``direction`` or ``heat`` unknown.
     Exception
-        Whatever the model raises.
+        Whatever the model raises, with a drawing of what was computed before as its attribute ``graph``.
 
     Examples
     --------
@@ -245,13 +247,36 @@ def draw(
             known = {t.node: t._data for t in (names or {}).values() if isinstance(t, Tensor)}
             kept(scene, known, what._data if isinstance(what, Tensor) else None)
     elif callable(what):
-        scene = performed(what, args, called, wanted)
+        scene, error = performed(what, args, called, wanted)
+        if error is not None:
+            error.graph = Drawing(folded(scene, max_nodes), direction, scene)  # type: ignore[attr-defined]
+            error.add_note("error.graph is a drawing of what was computed before: error.graph.save('failed.svg')")
+            raise error
     else:
         raise TypeError(f"draw: a Tensor, a Node, a model or a function can be drawn, not {type(what).__name__}")
     if grads or heat == "grad_norm":
         with_gradients(scene)
     scene.values, scene.grads, scene.heat, scene.backward = values, grads, heat, backward
     return Drawing(folded(scene, max_nodes, depth, _listed(open), repeats), direction, scene)
+
+
+def failure(error: OperationError) -> Drawing:
+    """Draw the graph up to the error of an operation: all that led to its operands, and itself in red.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, w = Tensor(np.ones((3, 4)), requires_grad=True, name="x"), Tensor(np.ones((3, 2)), name="w")
+    >>> try:
+    ...     np.tanh(x) @ w
+    ... except ValueError as error:
+    ...     picture = error.graph  # which is failure(error)
+    >>> [(box.title, box.marked) for box in picture.outline.boxes]
+    [('x', False), ('tanh', False), ('w', False), ('matmul', True)]
+    """
+    scene = up_to(error, {})
+    by_names(scene)
+    return Drawing(folded(scene), scene=scene)
 
 
 def _listed(patterns: str | Iterable[str]) -> Iterable[str]:

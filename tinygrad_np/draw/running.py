@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_np.draw.failure import stopped, up_to
 from tinygrad_np.draw.scene import Item, Scene, Scope, traced
+from tinygrad_np.draw.words import place_of
+from tinygrad_np.errors import OperationError
 from tinygrad_np.grad_mode import enable_grad, observed_by
 from tinygrad_np.graph import Node, leaf
 from tinygrad_np.nn.module import Module, call_watcher
 from tinygrad_np.observe import Place, caller
 from tinygrad_np.record import wrap
+from tinygrad_np.rules.parts import part
 from tinygrad_np.tensor import Tensor
 from tinygrad_np.tree import flatten
 
@@ -40,6 +43,8 @@ class Run:
         What stopped it.
     result
         What it returned.
+    scope : Scope or None
+        The module that was being called when it stopped.
     """
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], here: Place | None) -> None:
@@ -50,7 +55,7 @@ class Run:
         self._paths = {
             id(module): path for prefix, model in _models(function, args) for path, module in _named(prefix, model)
         }
-        self._scope: Scope | None = None
+        self.scope: Scope | None = None
         self._model = function if isinstance(function, Module) else None
         token = call_watcher.set(self._begin)
         try:
@@ -61,26 +66,31 @@ class Run:
         finally:
             call_watcher.reset(token)
 
+    @property
+    def roots(self) -> list[Node]:
+        """The Tensors that it returned, in the graph."""
+        return list(dict.fromkeys(t.node for t in flatten(self.result)[0] if isinstance(t, Tensor)))
+
     def _begin(self, module: Module) -> Callable[[Any], None]:
-        if module is self._model and self._scope is None:  # the picture is of this one: no frame around all of it
+        if module is self._model and self.scope is None:  # the picture is of this one: no frame around all of it
             return lambda result: None
-        around = self._scope
-        self._scope = Scope(self._paths.get(id(module), ""), type(module).__name__, around)
+        around = self.scope
+        self.scope = Scope(self._paths.get(id(module), ""), type(module).__name__, around)
 
         def done(result: Any) -> None:
-            self._scope = around
+            self.scope = around
 
         return done
 
     def _operation(self, operation: Any, operands: Any, metadata: Any, out: Any, node: Node | None) -> None:
         if node is not None:
-            self.facts[node] = Fact(self._scope, caller(), operands, out)
+            self.facts[node] = Fact(self.scope, caller(), operands, out)
 
 
 def performed(
     function: Callable[..., Any], args: tuple[Any, ...], names: Mapping[Node, str], values: bool = False
-) -> Scene:
-    """Call a function or a model and return what it computed.
+) -> tuple[Scene, Exception | None]:
+    """Call a function or a model; return what it computed and, if it has not come to an end, what stopped it.
 
     Floating-point arrays among the arguments, or floats if there is nothing else, become Tensors that require a
     gradient, so that all that is done to them is seen. Where the function does not take these, it is called with the
@@ -90,23 +100,26 @@ def performed(
     labels = _labels(function, len(args))
     lifted, inputs = _lifted(args, labels)
     run = Run(function, lifted, here)
-    if run.error is not None:
-        again = Run(function, args, here)
-        run = again if again.error is None else run
-    if run.error is not None:
-        raise run.error
-    roots = list(dict.fromkeys(t.node for t in flatten(run.result)[0] if isinstance(t, Tensor)))
-    if not roots:
-        name = getattr(function, "__name__", type(function).__name__)
-        raise TypeError(f"draw: {name} returned {type(run.result).__name__}, where a Tensor was expected")
+    if isinstance(run.error, RuntimeError | TypeError) and not isinstance(run.error, OperationError):
+        again = Run(function, args, here)  # it may take arrays only
+        run = again if again.roots else run
     called = {p.node: path for prefix, model in _models(function, args) for path, p in _parameters(prefix, model)}
     called |= {t.node: name for name, t in _closure(function).items() if isinstance(t, Tensor) and t.name is None}
-    scene = traced(*roots, names=called | dict(names))
+    called |= names
+    if run.error is None:
+        if not run.roots:
+            name = getattr(function, "__name__", type(function).__name__)
+            raise TypeError(f"draw: {name} returned {type(run.result).__name__}, where a Tensor was expected")
+        scene = traced(*run.roots, names=called)
+    elif isinstance(run.error, OperationError):
+        scene = up_to(run.error, called)
+    else:
+        scene = stopped(run.error, run.facts, called)
     _enrich(scene, run, inputs, args, labels)
     if not values:
         for item in scene.items:
             item.value = None
-    return scene
+    return scene, run.error
 
 
 def _lifted(args: tuple[Any, ...], labels: list[str]) -> tuple[tuple[Any, ...], set[Node]]:
@@ -134,27 +147,22 @@ def _lifted(args: tuple[Any, ...], labels: list[str]) -> tuple[tuple[Any, ...], 
 def _enrich(scene: Scene, run: Run, inputs: set[Node], args: tuple[Any, ...], labels: list[str]) -> None:
     """Write into the items what was seen of them."""
     known = {id(getattr(arg, "_data", arg)): label for arg, label in zip(args, labels, strict=True)}
+    for item in scene.items:
+        item.scope = run.scope if item.problem else None
     for node, item in scene.nodes.items():
-        fact = run.facts.get(node)
         if node in inputs:
             item.kind = "input"
-        elif fact is not None:
-            item.scope = fact.scope
-            if fact.where is not None and fact.where != run.here:
-                item.where = f"{os.path.basename(fact.where.file)}:{fact.where.line}, in {fact.where.function}"
-            item.value = fact.out
+        elif node in run.facts:
+            fact = run.facts[node]
+            item.scope, item.value = fact.scope, fact.out
+            item.where = place_of(None if fact.where == run.here else fact.where)
             for operand, array in zip(item.operands, fact.operands, strict=False):
                 if isinstance(operand, Item) and operand.operation is None:
                     operand.value = array
-                if (
-                    isinstance(operand, Item)
-                    and operand.operation is None
-                    and operand.name is None
-                    and id(array) in known
-                ):
-                    operand.name, operand.kind = known[id(array)], "input"
-        elif item.operation is not None and isinstance(item.operands[0], Item):  # one of several results
-            whole = item.operands[0]
+                    if operand.name is None and id(array) in known:
+                        operand.name, operand.kind = known[id(array)], "input"
+        elif item.operation is part:
+            (whole,) = item.operands
             item.scope, item.where = whole.scope, whole.where
             item.value = None if whole.value is None else whole.value[item.metadata["index"]]
 

@@ -57,6 +57,8 @@ class Item:
         The line that called it.
     marked : bool
         Somebody points at it.
+    problem : list of str
+        Why it could not be computed.
     wanted : bool
         Whether it has a gradient.
     value, grad : array or None
@@ -76,6 +78,7 @@ class Item:
     scope: Scope | None = None
     where: str | None = None
     marked: bool = False
+    problem: list[str] = field(default_factory=list)
     wanted: bool = False
     value: Any = None
     grad: Any = None

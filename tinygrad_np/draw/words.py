@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.draw.outline import SIGNS, Outline
+from tinygrad_np.observe import Place
 from tinygrad_np.primitives import Primitive
 
 __all__ = [
@@ -97,7 +99,7 @@ def formula_of(operation: Any, operands: Sequence[Any], metadata: dict[str, Any]
     if name in _WRITTEN and len(said) == 2 - (name in ("negative", "absolute")):
         return _WRITTEN[name].format(*said)
     options = list(options_of(operation, metadata))
-    if name in ("getitem", "part"):
+    if name in ("getitem", "part") and options:
         return f"{said[0]}{options[0]}"
     return f"{name}({', '.join([*said, *options])})"
 
@@ -153,6 +155,11 @@ def size_of(n: float) -> str:
             return f"{n:.0f} B" if unit == "B" else f"{n:.1f} {unit}"
         n /= 1024
     return f"{n:.1f} GiB"
+
+
+def place_of(where: Place | None) -> str | None:
+    """A line of code, without the folder: pictures go to other machines."""
+    return None if where is None else f"{os.path.basename(where.file)}:{where.line}, in {where.function}"
 
 
 def labels_of(picture: Outline) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from tinygrad_np.draw import Drawing
     from tinygrad_np.observe import Place
 
 __all__ = [
@@ -65,6 +67,8 @@ class OperationError(Exception):
         One way to mend it, where one is known to fit.
     where : Place or None
         The line of code that called it.
+    graph : Drawing
+        What led to the operands, and the operation in red: ``error.graph.save("failed.svg")``. Drawn when asked for.
     """
 
     operation: str = ""
@@ -72,6 +76,13 @@ class OperationError(Exception):
     problem: str = ""
     mend: str | None = None
     where: Place | None = None
+
+    @cached_property
+    def graph(self) -> Drawing:
+        """All that led to the operands, and the operation in red."""
+        from tinygrad_np.draw import failure
+
+        return failure(self)
 
 
 class ShapeError(OperationError, ValueError):
