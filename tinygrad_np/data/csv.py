@@ -116,7 +116,9 @@ def read_csv(
         _look_for_mistakes(path, delimiter, header, names, wanted)
     if labels is not None and place is not None:
         _check_labels(path, labels, names[place], header)
-    return Table(numbers.astype(dtype), labels, [names[i] for i in wanted], None if place is None else names[place])
+    with np.errstate(over="ignore"):  # what is too large for the dtype becomes infinite, which is not overlooked
+        numbers = numbers.astype(dtype)
+    return Table(numbers, labels, [names[i] for i in wanted], None if place is None else names[place])
 
 
 def column_names(path: str | os.PathLike[str], delimiter: str | None = None) -> list[str]:

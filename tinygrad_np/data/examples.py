@@ -174,7 +174,8 @@ def checked_examples(
         if labels.dtype.kind in "SO":
             labels = np.array([text_of(label) for label in labels.flat]).reshape(labels.shape)
     shape = x.shape[1:]
-    flat = np.array(x.reshape(len(x), math.prod(shape)), dtype)
+    with np.errstate(over="ignore"):  # what is too large for the dtype is found below
+        flat = np.array(x.reshape(len(x), math.prod(shape)), dtype)
     scale = 255 if x.dtype == np.uint8 else 1
     flat /= np.asarray(scale, flat.dtype)
     if not np.isfinite(flat).all():

@@ -20,6 +20,9 @@ __all__ = ["LIMIT", "read_idx"]
 #: The largest array that is read from a compressed file, in bytes: what it would become cannot be told from its size.
 LIMIT = 2**32
 
+#: Bytes that are read at once.
+_PIECE = 2**22
+
 #: Third byte of the file -> type of the numbers.
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -74,7 +77,9 @@ def _read(file: BinaryIO, path: Path) -> NDArray[Any]:
     n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes > LIMIT:
         raise DataError(path, f"an array of shape {shape} is more than {LIMIT // 2**30} GiB")
-    content = file.read(n_bytes + 1)
+    content = bytearray()
+    while piece := file.read(min(_PIECE, n_bytes + 1 - len(content))):  # never more than there is, whatever it says
+        content += piece
     if len(content) != n_bytes:
         there = "more" if len(content) > n_bytes else f"{len(content):,}"
         raise DataError(path, f"its header tells of {n_bytes:,} bytes of shape {shape}, but there are {there}")
