@@ -203,10 +203,10 @@ class Optimizer:
         """
         options, state = read_state(self._name, state_dict, self.param_groups, self._buffers)
         for group, loaded in zip(self.param_groups, options, strict=True):
-            group.update(loaded)
+            group.update({option: value for option, value in loaded.items() if group[option] != value})
         for p in [p for p in self.state if p not in state]:
             del self.state[p]
-        for p, memory in state.items():  # into the dicts that are there: compiled steps know them
+        for p, memory in state.items():  # into the dicts that are there; compiled steps know them, and equal options
             known = self.state.setdefault(p, {})
             known.clear()
             known.update(memory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
@@ -13,6 +14,7 @@ from tinygrad_np.data import Dataset
 from tinygrad_np.data.batches import in_order
 from tinygrad_np.nn import Module
 from tinygrad_np.optim import Optimizer, Plateau, Schedule
+from tinygrad_np.train.checkpoint import Checkpoint, fingerprint
 from tinygrad_np.train.course import Course
 from tinygrad_np.train.early_stopping import EarlyStopping, Watch
 from tinygrad_np.train.evaluate import evaluate, task_for
@@ -69,6 +71,9 @@ def fit(
     compile: bool | str = True,  # noqa: A002 - the name of the function that it stands for
     rng: np.random.Generator | int | None = None,
     callbacks: Iterable[Callable[[Epoch], None]] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_seconds: float = 30.0,
+    resume: bool = False,
 ) -> History:
     """Train a network on mini-batches.
 
@@ -113,6 +118,10 @@ def fit(
         The source of the order of the examples.
     callbacks : iterable of callables
         Each is called with the :class:`Epoch` when an epoch is over, and may raise :class:`StopTraining`.
+    checkpoint : path_like, optional
+        A file to keep the run in, at the ends of epochs and every ``checkpoint_seconds``; see :class:`Checkpoint`.
+    resume : bool
+        Go on from that file, if it is there: with the very same results as if the run had never been interrupted.
 
     Returns
     -------
@@ -124,7 +133,9 @@ def fit(
         If the cost of a batch, or of the validation data, is not finite. The model has the weights of the last epoch
         whose cost was or, with early stopping, the best.
     ValueError
-        If an option is out of its limits, or does not fit the data.
+        If an option is out of its limits, or does not fit the data; if a checkpoint is damaged, or of another run.
+    OSError
+        If a checkpoint cannot be written or read. What was there before is still there.
 
     Examples
     --------
@@ -156,7 +167,19 @@ def fit(
         backend="numpy" if compile is True else compile or None,
     )  # fmt: skip
     model.train()
-    step.prepare(State(model, optimizer), *_kinds_of_batches(arrays, size, drop_last))
+    state = State(model, optimizer, rng)
+    keeper = None
+    if checkpoint is not None:
+        identity = {
+            "task": task.name, "batch_size": batch_size, "drop_last": drop_last, "l2": l2, "clip": clip,
+            "clip_value": clip_value, "label_smoothing": label_smoothing, "optimizer": type(optimizer).__name__,
+            "early stopping": repr(early_stopping), "schedule": type(schedule).__name__,
+            "training data": fingerprint(training), "validation data": fingerprint(validation),
+        }  # fmt: skip
+        keeper = Checkpoint(checkpoint, checkpoint_seconds, identity, state, course, schedule, watch)
+        if resume:
+            keeper.read()
+    step.prepare(state, *_kinds_of_batches(arrays, size, drop_last))
     good = fresh = model.state_dict()  # weights that gave a finite cost; weights after the last epoch
 
     def diverged(what: str) -> DivergedError:
@@ -173,6 +196,8 @@ def fit(
                 raise diverged(f"cost became {cost}")
             good = fresh
             course.add(cost, marks, len(x), -clock + (clock := perf_counter()))
+            if keeper is not None:
+                keeper.after_step()
             if _ending(course, limits):
                 break
         fresh = model.state_dict()
@@ -196,6 +221,10 @@ def fit(
         except StopTraining:
             ended_by = "callback"
             break
+        if keeper is not None:
+            keeper.after_epoch()
+    if keeper is not None:
+        keeper.write()
     history.ended_by = ended_by
     if watch is not None and watch.weights:
         model.load_state_dict(watch.weights)

@@ -22,9 +22,8 @@ __all__ = ["Loss", "Step", "objective"]
 Array = NDArray[Any]
 Loss = Callable[[Any, Any], Any]
 
-#: How many calls of a kind a compiled function takes, at most, until it replays: two that are captured, one that
-#: changes what is there before (a gradient, say), and the first replay.
-_CALLS_TO_COMPILE = 4
+#: How many calls of a kind it takes until a compiled function is ready: two that are captured, and the first replay.
+_CALLS_TO_COMPILE = 3
 
 
 class Step:
