@@ -56,6 +56,20 @@ def test_what_was_recorded_before_is_seen_in_the_backward_pass() -> None:
         y.backward()
 
 
+def test_the_graph_up_to_it() -> None:
+    x = leaf(-1.0, 3.0)
+    with pytest.raises(AnomalyError) as caught, detect_anomaly():
+        np.exp(np.log(x * 2) + 1)
+    source = caught.value.graph.source
+    assert all(name in source for name in ("multiply", "log"))
+    assert "exp" not in source
+    with detect_anomaly():
+        y = np.sqrt(x * 0).sum()
+        with pytest.raises(AnomalyError, match=r"(?s)for its operand x.*\n  out: float64\[2\] from 0 to 0") as caught:
+            y.backward()
+    assert "sqrt" in caught.value.graph.source
+
+
 def test_only_the_first_is_blamed_and_only_inside() -> None:
     bad = np.log(leaf(-1.0))
     with detect_anomaly():

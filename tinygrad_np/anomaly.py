@@ -9,10 +9,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinygrad_np.grad_mode import observed_by, pullback_observer
+from tinygrad_np.grad_mode import observed_by, pullbacks_observed_by
 from tinygrad_np.graph import Node
+from tinygrad_np.mutation import operand_name, saved_arrays
 
 if TYPE_CHECKING:
+    from tinygrad_np.draw import Drawing
     from tinygrad_np.observe import Place
 
 __all__ = ["AnomalyError", "detect_anomaly"]
@@ -31,11 +33,20 @@ class AnomalyError(FloatingPointError):
         The line that called the operation; ``None`` if that was before :func:`detect_anomaly`.
     node : Node or None
         The operation in the graph.
+    graph : Drawing or None
+        That part of the graph.
     """
 
     def __init__(self, message: str, operation: str, backward: bool, where: Place | None, node: Node | None) -> None:
         super().__init__(message)
         self.operation, self.backward, self.where, self.node = operation, backward, where, node
+
+    @property
+    def graph(self) -> Drawing | None:
+        """A drawing of all that led to the operation, which is marked: ``error.graph.save("anomaly.svg")``."""
+        from tinygrad_np.draw import draw
+
+        return None if self.node is None else draw(self.node, mark=[self.node])
 
 
 @contextmanager
@@ -102,21 +113,16 @@ def detect_anomaly(*, nan: bool = True, inf: bool = True) -> Iterator[None]:
             bad = first_strange([share])
             if bad is not None:
                 assert node.primitive is not None
-                where = places.get(node)
-                kept = node.saved if node.saved is not None else ()
-                lines = [f"  it had saved: {_range(a)}" for a in kept if isinstance(a, np.ndarray)]
+                where, operand = places.get(node), operand_name(node, node.parents.index(parent))
+                lines = [f"  {name}: {_range(a)}" for name, a in saved_arrays(node)]
                 text = (
                     f"the derivative of {node.primitive.name} made {_what(bad, strange(bad))} of a finite cotangent "
-                    f"({', '.join(map(_range, _arrays([g])))}), for its operand {parent.name or parent!r}:"
+                    f"({', '.join(map(_range, _arrays([g])))}), for its operand {operand}:"
                 )
                 raise AnomalyError("\n".join([text, *lines, _at(where)]), node.primitive.name, True, where, node)
 
-    token = pullback_observer.set(backward)
-    try:
-        with observed_by(forward):
-            yield
-    finally:
-        pullback_observer.reset(token)
+    with observed_by(forward), pullbacks_observed_by(backward):
+        yield
 
 
 def _arrays(things: Any) -> Iterator[Any]:

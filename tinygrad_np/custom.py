@@ -20,7 +20,7 @@ from tinygrad_np.pullback import fit
 from tinygrad_np.record import Recorded, apply, depth, wrap
 from tinygrad_np.rules.parts import Parts
 from tinygrad_np.tensor import conjugated
-from tinygrad_np.tree import flatten
+from tinygrad_np.tree import flatten, tree_map
 
 __all__ = ["custom_vjp"]
 
@@ -191,7 +191,7 @@ class _Call:
     """One call of such a function: what of its arguments is no array, and where its residuals come from."""
 
     def __init__(self, owner: custom_vjp, leaves: list[Any], places: list[int], rebuild: Any, options: Any) -> None:
-        self.owner, self.options = owner, options
+        self.owner, self.options = owner, tree_map(_kept, options)
         self.constants = [None if i in places else leaf for i, leaf in enumerate(leaves)]
         self.places, self.rebuild = places, rebuild
         self.ready: tuple[Any, ...] | Any = None  # results that compute() has left for apply()
@@ -224,8 +224,7 @@ class _Call:
         known |= {id(leaf): ("operand", i) for i, leaf in enumerate(operands)}
         self.origins = [known.get(id(leaf), ("", 0)) for leaf in self.residuals]
         self.residuals = [
-            None if origin else _without_history(leaf)
-            for leaf, (origin, _) in zip(self.residuals, self.origins, strict=True)
+            None if origin else _kept(leaf) for leaf, (origin, _) in zip(self.residuals, self.origins, strict=True)
         ]  # what the node saves anyway is not kept twice
         results = [_without_history(leaf) if isinstance(leaf, Recorded) else wrap(leaf) for leaf in results]
         arrays = tuple(result._data for result in results)
@@ -252,6 +251,11 @@ class _Call:
 
 def _is_number(leaf: Any) -> bool:
     return hasattr(type(leaf), "__array_function__") or isinstance(leaf, float | complex | np.generic)
+
+
+def _kept(leaf: Any) -> Any:
+    """What is needed in the backward pass, as it is now: somebody may still write to an ndarray."""
+    return leaf.copy() if isinstance(leaf, np.ndarray) else _without_history(leaf)
 
 
 def _without_history(leaf: Any) -> Any:

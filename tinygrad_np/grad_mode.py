@@ -9,7 +9,15 @@ from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
-__all__ = ["enable_grad", "is_grad_enabled", "mode", "no_grad", "observed_by", "pullback_observer"]
+__all__ = [
+    "enable_grad",
+    "is_grad_enabled",
+    "mode",
+    "no_grad",
+    "observed_by",
+    "pullback_observer",
+    "pullbacks_observed_by",
+]
 
 #: Is told of operations on Tensors that require a gradient: ``observer(operation, operands, metadata, out, node)``.
 Observer = Callable[..., None]
@@ -53,6 +61,22 @@ def observed_by(observer: Observer) -> Iterator[None]:
         _observer.reset(seen)
         if now is not None:
             _mode.reset(now)
+
+
+@contextmanager
+def pullbacks_observed_by(observer: Observer) -> Iterator[None]:
+    """Let ``observer`` know of all steps backwards inside of the ``with`` block. Who was watching goes on watching."""
+    outer = pullback_observer.get()
+
+    def both(*step: Any) -> None:
+        outer(*step)  # type: ignore[misc]
+        observer(*step)
+
+    token = pullback_observer.set(observer if outer is None else both)
+    try:
+        yield
+    finally:
+        pullback_observer.reset(token)
 
 
 class _GradMode(ContextDecorator):

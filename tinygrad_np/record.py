@@ -7,7 +7,6 @@ same records.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from tinygrad_np.grad_mode import mode
 from tinygrad_np.graph import MANY, ONE, Node, leaf, tick
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.rules.parts import part
+from tinygrad_np.tree import tree_map
 
 if TYPE_CHECKING:
     from tinygrad_np.tensor import Tensor
@@ -49,6 +49,7 @@ class Recorded:
 #: Python's scalars are weak (NEP 50): they take the dtype of what they meet, so they stay as they are.
 SCALARS = frozenset({float, int, bool, complex})
 _OPERANDS = (Recorded, np.ndarray, np.generic, list, tuple, float, int, complex)
+_UNCHANGING = frozenset({int, float, bool, str, slice, type(None)})
 _NOTHING: dict[str, Any] = {}
 _new, _ndarray = object.__new__, np.ndarray
 Result: type[Any] = Recorded  # results are made of this class: Tensor
@@ -141,8 +142,8 @@ def _record(
     primitive: Primitive, keep: Callable[[Any], Any], args: Any, arrays: list[Any], out: Any, metadata: dict[str, Any]
 ) -> Node:
     for value in metadata.values():
-        if isinstance(value, list | np.ndarray):  # the caller could still write to it, as to an operand
-            metadata = copy.deepcopy(metadata)
+        if value.__class__ not in _UNCHANGING and _can_change(value):  # by the caller, as an operand can
+            metadata = tree_map(lambda part: part.copy() if isinstance(part, _ndarray) else part, metadata)
             break
     node = recorded(primitive, list(map(_parent, args)), None, metadata)
     if primitive.slots:
@@ -152,6 +153,10 @@ def _record(
             arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
         node.saved = keep((*arrays, out, None))
     return node
+
+
+def _can_change(value: Any) -> bool:
+    return isinstance(value, (list, dict, _ndarray)) or (isinstance(value, tuple) and any(map(_can_change, value)))
 
 
 def recorded(primitive: Primitive, parents: list[Any], out: Any, metadata: dict[str, Any] = _NOTHING) -> Node:

@@ -257,7 +257,8 @@ class Tensor(ScalarInterface):
     def __dlpack__(
         self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
     ) -> Any:
-        if max_version is None or max_version < (1, 0):  # such a consumer cannot be told that the memory is read-only
+        told = max_version is not None and max_version >= (1, 0)  # that the memory is read-only
+        if not told or sys._getframe(1).f_globals.get("__name__", "").startswith("torch."):  # which does not care
             return np.array(self.numpy()).__dlpack__(stream=stream)
         return self.numpy().__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 

@@ -345,9 +345,15 @@ def checkpoint(function: Function, rng: np.random.Generator | None = None) -> Fu
     Parameters
     ----------
     function : callable
-        Returns a Tensor. It must compute the same when it is called again.
+        Returns a Tensor. It must compute the same when it is called again, with arguments as they are now.
     rng : Generator, optional
         One that ``function`` draws from (dropout): it draws the same numbers again.
+
+    Raises
+    ------
+    RuntimeError
+        In the backward pass, if ``function`` computes something else there: a parameter has changed since, or random
+        numbers came from elsewhere than ``rng``.
 
     Examples
     --------
@@ -363,6 +369,8 @@ def checkpoint(function: Function, rng: np.random.Generator | None = None) -> Fu
         out = function(*args, **kwargs)
         if not isinstance(out, Tensor) or not out.requires_grad:
             return out
+        args, kwargs = tree_map(_as_it_is, (args, kwargs))
+        computed = out._data
         outside = [node for node in walk(out.node, constants=False, since=start) if node.order < start]
 
         def again(g: Any, wrt: tuple[int, ...]) -> list[Any]:
@@ -373,6 +381,7 @@ def checkpoint(function: Function, rng: np.random.Generator | None = None) -> Fu
                 replay = function(*args, **kwargs)
             if rng is not None:
                 rng.bit_generator.state = later
+            _check_same(replay._data, computed)
             targets = [outside[i] for i in wrt]
             lifted = isinstance(g, Tensor)
             found = backpropagate(
@@ -385,6 +394,26 @@ def checkpoint(function: Function, rng: np.random.Generator | None = None) -> Fu
         return wrap(out._data, recorded(rule, outside, out._data))
 
     return checkpointed
+
+
+def _as_it_is(value: Any) -> Any:
+    """An argument that nobody else can change: names of Tensors are rebound by in-place operations."""
+    if isinstance(value, Tensor):
+        return wrap(value._data, value._node)
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _check_same(again: Any, before: Any) -> None:
+    """Complain if a function computes something else than before, beyond rounding."""
+    if not isinstance(again, np.ndarray) or not isinstance(before, np.ndarray):
+        return  # captured, or a batch: its numbers are not here to be looked at
+    rounding = 64 * np.finfo(before.dtype).eps * np.max(np.abs(before), initial=0, where=np.isfinite(before))
+    if again.shape == before.shape and np.allclose(again, before, rtol=0, atol=rounding, equal_nan=True):
+        return
+    raise RuntimeError(
+        "checkpoint: the function computed something else when it was called again for the backward pass, so the "
+        "gradient would be wrong; call backward before the optimizer's step, and pass rng= if it draws random numbers"
+    )
 
 
 def _recomputed(*operands: Any) -> Any:

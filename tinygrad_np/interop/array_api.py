@@ -39,7 +39,9 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     """Return a Tensor of ``obj``; a Tensor stays itself, with its history, unless it is converted or copied."""
     _check_device(device)
     if not isinstance(obj, Tensor):
-        return wrap(np.array(obj, dtype=dtype, copy=copy))
+        if copy is False:
+            raise ValueError("asarray: copy=False is for Tensors; other memory could change under a graph")
+        return wrap(np.array(obj, dtype=dtype))
     if dtype is not None and np.dtype(dtype) != obj.dtype:
         if copy is False:
             raise ValueError(f"asarray: {obj.dtype} cannot become {np.dtype(dtype)} without a copy")
