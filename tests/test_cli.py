@@ -73,9 +73,10 @@ def test_progress_is_one_plain_line_per_epoch_where_there_is_no_terminal(default
 def test_the_run_folder_holds_what_the_output_lists(default_run):
     done, run = default_run
     assert run.parent.name == "runs"
-    listed = re.findall(r"^  (\S+\.\w+) ", done.stdout, re.MULTILINE)
+    listed = re.findall(r"^  (runs\S+\.\w+) ", done.stdout, re.MULTILINE)
     names = {entry.name for entry in run.iterdir()}
-    assert set(listed) == names
+    assert {run.parents[1] / path for path in listed} == set(run.iterdir())
+    assert listed[0].endswith("report.html")
     assert names >= {"report.html", "model.npz", "config.json", "history.jsonl", "scores.json", "graph.dot"}
     assert ("graph.svg" in names) == bool(shutil.which("dot"))
     for name in ("cost.png", "confusion.png", "predictions.png"):

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, command: str) -> None:
         print(json.dumps({"data": arguments.data, "examples": len(x), **scores, "classes": by_class}))
         return
     which = "its test set" if found.test is not None else "all"
-    print(f"{examples.name}: {which} of {len(x):,} examples\n")
+    print(f"{found.name}: {which} of {len(x):,} examples\n")
     print(aligned([[name, _written(name, value)] for name, value in scores.items()]))
     if by_class:
         rows = [[name, *(f"{value:.1%}" for value in row.values())] for name, row in by_class.items()]

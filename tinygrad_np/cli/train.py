@@ -129,11 +129,6 @@ def _print_scores(done: train.Run) -> None:
 
 def _print_report(report: train.Report, arguments: argparse.Namespace, command: str) -> None:
     prog = command.rpartition(" ")[0]
-    print(f"\nWritten to {report.folder}:")
-    for name, what in report.files.items():
-        print(f"  {name:16} {what}")
-    for note in report.notes:
-        print(f"Note: {note}")
     label = f", label={arguments.label!r}" if arguments.label else ""
     print(
         f"""
@@ -141,5 +136,12 @@ Next, let it predict, or use it in Python:
   {prog} predict {report.folder} INPUT
   >>> from tinygrad_np import data, train
   >>> model = train.load_model({str(report.folder)!r})
-  >>> model.predict(data.load({arguments.data!r}{label}).x[:5])"""
+  >>> model.predict(data.load({arguments.data!r}{label}).x[:5])
+
+Written:"""
     )
+    paths = {str(report.folder / name): what for name, what in report.files.items()}
+    for path, what in paths.items():
+        print(f"  {path.ljust(max(map(len, paths)))}  {what}")
+    for note in report.notes:
+        print(f"Note: {note}")
