@@ -149,12 +149,11 @@ def backpropagate(
         If the graph was freed by an earlier pass.
     """
     nodes = walk(*seeds, constants=False, since=since)
-    if targets is None:
-        wanted = {node for node in nodes if node.primitive is None or node.grad is not None}
-    else:
+    wanted, active = None, None
+    if targets is not None:
         wanted = set(targets)
         nodes = _descendants(nodes, wanted)
-    active = set(nodes)
+        active = set(nodes)
     cotangents, result = dict(seeds), {}
     watched = pullback_observer.get()
     owned: set[Node] = set()  # whose cotangent is a fresh array that nobody else holds
@@ -162,9 +161,10 @@ def backpropagate(
         g = cotangents.pop(node, None)
         if g is None:
             continue
-        if node in wanted:
+        is_leaf = node.primitive is None
+        if node in wanted if wanted is not None else is_leaf or node.grad is not None:
             result[node] = g if lift or node in owned else g.copy()
-        if node.primitive is None or node.order < since:
+        if is_leaf or node.order < since:
             continue
         shares = pull_back(node, g, active, lift)
         if watched:

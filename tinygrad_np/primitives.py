@@ -169,7 +169,7 @@ class Primitive:
 
         It is what NumPy does for its functions (``__array_function__``), for operations that NumPy lacks.
         """
-        if not metadata.keys().isdisjoint(self.arguments):  # arrays by keyword: into their places
+        if metadata and not metadata.keys().isdisjoint(self.arguments):  # arrays by keyword: into their places
             arrays += tuple(metadata.pop(name) for name in self.arguments[len(arrays) :] if name in metadata)
         for array in arrays:
             dispatch = getattr(type(array), "__primitive__", None)

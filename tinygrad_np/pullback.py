@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["fit", "pull_back"]
 
 
-def pull_back(node: Node, g: Array, active: set[Node], lift: Lift | None) -> list[tuple[Node, Array]]:
-    """Return (parent, its share of the cotangent ``g``) for each parent of ``node`` in ``active``."""
+def pull_back(node: Node, g: Array, active: set[Node] | None, lift: Lift | None) -> list[tuple[Node, Array]]:
+    """Return (parent, its share of the cotangent ``g``) for each parent of ``node`` in ``active``.
+
+    ``None`` stands for all nodes that want a cotangent.
+    """
     primitive, saved = node.primitive, node.saved
     assert primitive is not None
     if saved is None:
@@ -39,7 +42,9 @@ def pull_back(node: Node, g: Array, active: set[Node], lift: Lift | None) -> lis
                 continue
             if vjp.variadic:
                 shares += _variadic(node, vjp, g, saved, active)
-            elif parent in active:
+            elif (
+                parent in active if active is not None else parent.__class__ is node.__class__ and parent.requires_grad
+            ):
                 if vjp.names:
                     share = vjp.rule(g, *vjp.pick(saved), **_named(node, vjp))
                 else:
@@ -53,10 +58,12 @@ def pull_back(node: Node, g: Array, active: set[Node], lift: Lift | None) -> lis
     return shares
 
 
-def _variadic(node: Node, vjp: VJP, g: Array, saved: Any, active: set[Node]) -> list[tuple[Node, Array]]:
+def _variadic(node: Node, vjp: VJP, g: Array, saved: Any, active: set[Node] | None) -> list[tuple[Node, Array]]:
     """The shares of the parents behind ``*arrays``: one rule yields all of them."""
     assert node.primitive is not None
     parents = node.parents[len(node.primitive.arguments) - 1 :]
+    if active is None:
+        active = {parent for parent in parents if getattr(parent, "requires_grad", False)}
     wrt = tuple(i for i, parent in enumerate(parents) if parent in active)
     shares = vjp.rule(g, *vjp.pick(saved), **_named(node, vjp, wrt)) if wrt else ()
     return [(parents[i], fit(share, parents[i])) for i, share in zip(wrt, shares, strict=True)]
@@ -70,6 +77,8 @@ def fit(g: Array, node: Any) -> Array:
     shape = node.shape
     if g.shape == () and isinstance(g, np.ndarray | np.generic):
         g = np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape))  # np.broadcast_to, at a tenth of its price
+    elif g.shape[1:] == shape:
+        g = np.add.reduce(g, axis=0)  # as of a bias
     elif g.shape != shape:
         extra = g.ndim - len(shape)
         stretched = [i for i in range(g.ndim) if i < extra or (shape[i - extra] == 1 and g.shape[i] != 1)]

@@ -83,7 +83,8 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
     for i, arg in enumerate(args):
         if isinstance(arg, Recorded):
             arrays.append(arg._data)
-            if arg._node is not None and arg._node.requires_grad:
+            node = arg._node
+            if node is not None and node.requires_grad:
                 wrt.append(i)
         elif arg.__class__ in SCALARS:
             arrays.append(arg)
@@ -103,8 +104,8 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
     tensor._data, tensor._node = out, None
     if wrt and (watched := mode()):
         if out.dtype.kind in "fc" and (keep := primitive.keeper(tuple(wrt))) is not None:
-            tensor._node = _record(primitive, keep, args, arrays, out, metadata)
-            tensor._node.shape, tensor._node.dtype = out.shape, out.dtype
+            tensor._node = node = _record(primitive, keep, args, arrays, out, metadata)
+            node.shape, node.dtype = out.shape, out.dtype
         if watched is not True:
             watched(primitive, arrays, metadata, out, tensor._node)
     return tensor
@@ -145,9 +146,9 @@ def _record(
         if value.__class__ not in _UNCHANGING and _can_change(value):  # by the caller, as an operand can
             metadata = tree_map(lambda part: part.copy() if isinstance(part, _ndarray) else part, metadata)
             break
-    node = recorded(primitive, list(map(_parent, args)), None, metadata)
+    node = recorded(primitive, [_parent(arg) for arg in args], None, metadata)
     if primitive.slots:
-        arrays = list(map(_private, arrays, args))
+        arrays = [a if arg.__class__ is Result else _private(a, arg) for a, arg in zip(arrays, args, strict=True)]
         if primitive.variadic:
             fixed = len(primitive.arguments) - 1
             arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
@@ -162,8 +163,13 @@ def _can_change(value: Any) -> bool:
 def recorded(primitive: Primitive, parents: list[Any], out: Any, metadata: dict[str, Any] = _NOTHING) -> Node:
     """Return the node of an operation whose result is ``out``, with nothing saved yet."""
     node: Node = _new(Node)
-    one_or_two = (*parents, ONE) if len(parents) == 1 else tuple(parents)
-    node.first, node.second = one_or_two if len(one_or_two) == 2 else (one_or_two, MANY)
+    match parents:
+        case [first]:
+            node.first, node.second = first, ONE
+        case [first, second]:
+            node.first, node.second = first, second
+        case _:
+            node.first, node.second = tuple(parents), MANY
     node.primitive, node.metadata, node.saved = primitive, metadata, ()
     if out is not None:
         node.shape, node.dtype = out.shape, out.dtype
@@ -174,9 +180,10 @@ def recorded(primitive: Primitive, parents: list[Any], out: Any, metadata: dict[
 def _parent(arg: Any) -> Any:
     """An operand's place in the graph."""
     if isinstance(arg, Recorded):
-        if arg._node is None:
-            arg._node = leaf(arg._data, False)
-        return arg._node
+        node = arg._node
+        if node is None:
+            node = arg._node = leaf(arg._data, False)
+        return node
     return arg if arg.__class__ in SCALARS else leaf(as_array(arg), False)
 
 

@@ -68,7 +68,7 @@ class Tinygrad:
         return step
 
     def hessian_vector(self, task: HessianVector) -> Step:
-        (x, labels), *_ = task.network.data()
+        x, labels = map(Tensor, task.network.data()[0])
 
         def loss(w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
             return F.softmax_cross_entropy(F.linear(F.relu(F.linear(x, w1, b1)), w2, b2), labels)
