@@ -1,7 +1,7 @@
 """The heart of the project: the engine's gradients of whole networks against backpropagation by hand.
 
 Hypothesis draws the network: depth, widths, batch size, activations, loss, labels, dtype, L2 penalty, dropout, scale
-of the data, and how its formulas are spelled in code. `backprop_by_hand` computes the cost and the gradients of all
+of the data, and how its formulas are spelled in code. `train.by_hand` computes the cost and the gradients of all
 parameters and of the input from the textbook's formulas, in float64; run on `rounding.Rounded` arrays, the same code
 computes how far rounding may carry each entry, given the sums that led to it. Engine and hand must agree within that,
 entry by entry. There is no tolerance to tune: the bounds are a few units in the last place, scaled by the sums.
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import backprop_by_hand as hand
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +22,7 @@ from rounding import Rounded
 
 from tinygrad_np import Tensor, nn
 from tinygrad_np import functional as F
+from tinygrad_np.train import by_hand as hand
 
 #: In units of the bound, that is of the roundings in the textbook's formulas: one for these, and one for the roundings
 #: that only the engine has (constants cast to float32, softmax by way of the largest logit). Over many thousands of
@@ -149,7 +149,7 @@ def problems(draw, dropped=lambda layers: st.sets(st.sampled_from(layers))):
         n=draw(st.lists(st.integers(1, 12), min_size=L + 1, max_size=L + 1), label="n"),
         m=m,
         activations=[
-            *draw(st.lists(st.sampled_from(sorted(hand.g_prime)), min_size=L - 1, max_size=L - 1), label="g"),
+            *draw(st.lists(st.sampled_from(sorted(ACTIVATION)), min_size=L - 1, max_size=L - 1), label="g"),
             draw(st.sampled_from(sorted(LOSS)), label="loss"),
         ],
         dtype=draw(st.sampled_from([np.float32, np.float64]), label="dtype"),
@@ -289,7 +289,7 @@ def test_the_hand_has_not_slipped():
     """The formulas by hand, differentiated numerically: their cost along a line, by a fourth-order difference."""
     rng = np.random.default_rng(0)
     for loss in sorted(LOSS):
-        for activation in sorted(hand.g_prime):
+        for activation in sorted(ACTIVATION):
             problem = make([3, 4, 5, 2], 6, [activation, activation, loss], np.float64, rng, 0.7, {1, 2}, 0.5)
             net, step, slope = problem.net, {}, 0.0
             Z, A = hand.forward(net, problem.X)

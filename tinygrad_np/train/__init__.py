@@ -5,6 +5,7 @@ from tinygrad_np.train.config import Config
 from tinygrad_np.train.early_stopping import EarlyStopping
 from tinygrad_np.train.evaluate import Score, evaluate, predict_logits
 from tinygrad_np.train.fit import DivergedError, StopTraining, fit
+from tinygrad_np.train.gradient_check import GradientVerdict, check_gradients
 from tinygrad_np.train.history import Epoch, History
 from tinygrad_np.train.metrics import ClassScores, accuracy, confusion_matrix, log_loss, precision_recall_f1
 from tinygrad_np.train.model_file import load_model, save_model
@@ -16,8 +17,9 @@ from tinygrad_np.train.run_folder import Report, new_folder, write_report
 from tinygrad_np.train.tasks import TASKS, Task, task_of
 
 __all__ = [
-    "TASKS", "ClassScores", "Config", "DivergedError", "EarlyStopping", "Epoch", "History", "OptionError",
-    "Predictor", "Report", "Run", "Score", "StopTraining", "Task", "accuracy", "confusion_matrix", "evaluate",
-    "fit", "load_arrays", "load_model", "log_loss", "new_folder", "precision_recall_f1", "predict_logits",
-    "progress", "run", "save_arrays", "save_model", "task_of", "write_report",
+    "TASKS", "ClassScores", "Config", "DivergedError", "EarlyStopping", "Epoch", "GradientVerdict", "History",
+    "OptionError", "Predictor", "Report", "Run", "Score", "StopTraining", "Task", "accuracy", "check_gradients",
+    "confusion_matrix", "evaluate", "fit", "load_arrays", "load_model", "log_loss", "new_folder",
+    "precision_recall_f1", "predict_logits", "progress", "run", "save_arrays", "save_model", "task_of",
+    "write_report",
 ]  # fmt: skip
