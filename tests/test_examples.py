@@ -16,6 +16,8 @@ DOCUMENTS = sorted((HOME / "docs").glob("*.md"))
 
 #: What an example writes, into the folder that it is given.
 PICTURES = {
+    "one_neuron": {"one_neuron.svg", "one_neuron.html"},
+    "two_moons": {"two_moons.png", "two_moons.svg"},
     "digits_by_layer": {
         "digits_folded.svg", "digits_open.svg", "digits.html", "digits_gradients.png", "digits_activations.png",
     },

@@ -37,10 +37,10 @@ def quiet(page: chromium.Page) -> Iterator[chromium.Page]:
     assert page.complaints == []
 
 
-def neuron() -> Tensor:
+def neuron(**options: Any) -> Drawing:
     values = {"x1": 2.0, "w1": -3.0, "x2": 0.0, "w2": 1.0, "b": 6.8813735870195432}
-    x1, w1, x2, w2, b = (Tensor(value, requires_grad=True, name=name) for name, value in values.items())
-    return np.tanh(x1 * w1 + x2 * w2 + b)
+    tensors = [Tensor(value, requires_grad=True, name=name) for name, value in values.items()]
+    return draw(lambda x1, w1, x2, w2, b: np.tanh(x1 * w1 + x2 * w2 + b), *tensors, **options)
 
 
 def classifier(*layers: int) -> Drawing:
@@ -199,7 +199,7 @@ def test_it_folds_and_opens(tmp_path: Path, quiet: chromium.Page) -> None:
 
 @with_browser
 def test_it_pans_and_zooms_around_the_pointer(tmp_path: Path, quiet: chromium.Page) -> None:
-    quiet.open(draw(neuron()).save(tmp_path / "a.html"))
+    quiet.open(neuron().save(tmp_path / "a.html"))
     box = ".box:nth-of-type(3)"
     x, y = quiet.where(box)
     before = quiet.evaluate("view.scale")
@@ -253,7 +253,7 @@ def test_search_finds_and_shows(tmp_path: Path, quiet: chromium.Page) -> None:
 
 @with_browser
 def test_it_steps_forward_and_backward(tmp_path: Path, quiet: chromium.Page) -> None:
-    quiet.open(draw(neuron()).save(tmp_path / "a.html"))
+    quiet.open(neuron().save(tmp_path / "a.html"))
 
     def now() -> tuple[str, str]:
         titles = "[...document.querySelectorAll('.box.now .title')].map((text) => text.textContent).join()"
@@ -283,8 +283,64 @@ def test_it_steps_forward_and_backward(tmp_path: Path, quiet: chromium.Page) -> 
 
 
 @with_browser
+def test_values_and_gradients_appear_when_they_are_computed(tmp_path: Path, quiet: chromium.Page) -> None:
+    quiet.open(neuron(values=True, grads=True).save(tmp_path / "a.html"))
+
+    def visible(row: str) -> list[str]:
+        return quiet.evaluate(f"[...document.querySelectorAll('.{row}:not(.hidden)')].map((text) => text.textContent)")
+
+    def by_title(row: str) -> dict[str, str]:
+        return {title: text for title, text in zip(shown(quiet), visible(row), strict=True) if len(title) < 3}
+
+    given = {"x1": 2, "w1": -3, "x2": 0, "w2": 1, "b": 6.881}
+    assert by_title("value") == {title: f"value {number:g}" for title, number in given.items()}
+    derived = {"x1": -1.5, "w1": 1, "x2": 0.5, "w2": 0, "b": 0.5}  # by hand
+    assert by_title("grad") == {title: f"grad {number:g}" for title, number in derived.items()}
+
+    quiet.press("Home")
+    counts = []
+    for _ in range(quiet.evaluate("player.last")):
+        quiet.press("ArrowRight")
+        counts.append((len(visible("value")), len(visible("grad"))))
+    forward = [(6, 0), (7, 0), (8, 0), (9, 0), (10, 0)]
+    # tanh by itself; then the shares that tanh, the sums and the products hand to their operands
+    backward = [(10, 1), (10, 2), (10, 4), (10, 6), (10, 8), (10, 10), (10, 10)]
+    assert counts == forward + backward
+    quiet.click("#back")
+    quiet.click("#back")
+    assert len(visible("grad")) == 8
+
+
+@with_browser
+def test_the_gradient_of_what_is_used_twice_appears_with_its_last_share(tmp_path: Path, quiet: chromium.Page) -> None:
+    x = Tensor(3.0, requires_grad=True)
+    quiet.open(draw(lambda x: np.exp(x) * x, x, values=True, grads=True).save(tmp_path / "a.html"))
+    quiet.press("Home")
+    for _ in range(4):  # exp and the product, the gradient of the result, its shares
+        quiet.press("ArrowRight")
+    assert quiet.evaluate("document.querySelector('#step').textContent").startswith("4 of 5 · backward · multiply")
+    grad = "getComputedStyle(document.querySelector('[data-number=\"0\"] .grad')).visibility"
+    assert quiet.evaluate(grad) == "hidden"
+    quiet.press("ArrowRight")
+    assert quiet.evaluate(grad) == "visible"
+
+
+@with_browser
+def test_a_drawn_backward_pass_steps_upwards(tmp_path: Path, quiet: chromium.Page) -> None:
+    quiet.open(neuron(values=True, grads=True, backward=True).save(tmp_path / "a.html"))
+    quiet.press("Home")
+    seen = []
+    for _ in range(quiet.evaluate("player.last - 1")):
+        quiet.press("ArrowRight")
+        seen.append(quiet.evaluate("document.querySelector('.box.now .title').textContent"))
+    assert seen[:5] == ["multiply", "multiply", "add", "add", "tanh"]
+    gradients = ["tanh", "add", "b", "add", "multiply", "w2", "x2", "multiply", "w1", "x1"]
+    assert seen[5:] == [f"∂ {title}" for title in gradients]
+
+
+@with_browser
 def test_it_plays_by_itself(tmp_path: Path, quiet: chromium.Page) -> None:
-    quiet.open(draw(neuron()).save(tmp_path / "a.html"))
+    quiet.open(neuron().save(tmp_path / "a.html"))
     quiet.evaluate("document.querySelector('#speed').value = 250")
     quiet.press(" ")
     assert quiet.evaluate("document.querySelector('#play').textContent") == "Pause"

@@ -1,6 +1,11 @@
-"""Make the pictures of the README: ``python docs/pictures/make.py`` (needs the extra ``train``, and Graphviz)."""
+"""Make the pictures of README and docs: ``python docs/pictures/make.py``.
+
+It needs the extra ``train`` and Graphviz; the picture of a page is only made where Chromium is.
+"""
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,3 +33,13 @@ if __name__ == "__main__":
         cli.main(["train", "--quiet", "--out", str(run)])
         for name in ("cost.png", "predictions.png"):
             shutil.copy(run / name, HERE / name)
+    with tempfile.TemporaryDirectory() as folder:
+        for example in ("one_neuron", "two_moons", "digits_by_layer"):
+            subprocess.run([sys.executable, HERE.parent.parent / "examples" / f"{example}.py", folder], check=True)
+        for suffix in ("svg", "png"):
+            for picture in Path(folder).glob(f"*.{suffix}"):
+                shutil.copy(picture, HERE / picture.name)
+        if chromium := shutil.which("chromium"):
+            page = (Path(folder) / "one_neuron.html").as_uri() + "#step=8"
+            options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1280,800"]
+            subprocess.run([chromium, *options, f"--screenshot={HERE / 'page.png'}", page], check=True)

@@ -43,7 +43,8 @@ def layered(
     # An arrow over several layers holds a place on each of them, a box without width.
     routes: list[list[int]] = []
     for arrow in picture.arrows:
-        between = range(ranks[arrow.tail] + 1, ranks[arrow.head])
+        step = 1 if ranks[arrow.tail] < ranks[arrow.head] else -1  # gradients flow upwards
+        between = range(ranks[arrow.tail] + step, ranks[arrow.head], step)
         bends = []
         for rank in between if len(between) <= _LONG else ():
             layers[rank].append(len(widths))
@@ -67,10 +68,15 @@ def layered(
 
 
 def _ranks(picture: Outline) -> list[int]:
-    """The layer of each box: below all its operands; those that nothing computed are right above their first use."""
+    """The layer of each box: below all its operands; those that nothing computed are right above their first use.
+
+    A gradient is beside what it is the gradient of.
+    """
     inflow: dict[int, list[int]] = defaultdict(list)
     users: dict[int, list[int]] = defaultdict(list)
     for arrow in picture.arrows:
+        if picture.boxes[arrow.head].kind == "gradient":
+            continue
         inflow[arrow.head].append(arrow.tail)
         users[arrow.tail].append(arrow.head)
     ranks = [0] * len(picture.boxes)
@@ -80,17 +86,20 @@ def _ranks(picture: Outline) -> list[int]:
     for box in range(len(ranks)):
         if not inflow[box] and users[box]:
             ranks[box] = min(ranks[head] for head in users[box]) - 1
-    return ranks
+    return [ranks[number if box.of is None else box.of] for number, box in enumerate(picture.boxes)]
 
 
 def _across(layers: list[list[int]], routes: list[list[int]], widths: list[float]) -> list[float]:
     """Where each box is on its layer."""
     before: list[list[int]] = [[] for _ in widths]
     after: list[list[int]] = [[] for _ in widths]
+    height = {box: rank for rank, layer in enumerate(layers) for box in layer}
     for route in routes:
-        for tail, head in pairwise(route):
-            before[head].append(tail)
-            after[tail].append(head)
+        for a, b in pairwise(route):
+            upper, lower = (a, b) if height[a] < height[b] else (b, a)
+            if height[a] != height[b]:
+                before[lower].append(upper)
+                after[upper].append(lower)
     x = [0.0] * len(widths)
     for layer in layers:
         _place(layer, [float(i) for i in range(len(layer))], widths, x)

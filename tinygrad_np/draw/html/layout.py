@@ -103,9 +103,11 @@ def _by_graphviz(picture: Outline, found: Any) -> Layout:
     arrows = [""] * len(picture.arrows)
     places: list[tuple[float, float] | None] = [None] * len(picture.arrows)
     for edge in found.get("edges", ()):
-        # A spline of Graphviz: the tip of the arrow, and then Bézier curves from the tail to where the head begins.
-        tip, start, *curve = (point(p.removeprefix("e,")) for p in edge["pos"].split())
-        arrows[int(edge["id"])] = _path(start, [*curve], tip)
+        # A spline of Graphviz: the tip of the arrow, and then Bézier curves from the tail to where the head begins; or,
+        # of an arrow that leads upwards, in the other direction.
+        tip, *curve = (point(p.lstrip("es,")) for p in edge["pos"].split())
+        start, *curve = reversed(curve) if edge["pos"].startswith("s") else curve
+        arrows[int(edge["id"])] = _path(start, curve, tip)
         places[int(edge["id"])] = point(edge["lp"]) if "lp" in edge else None
     return Layout((right - left, top - bottom), boxes, groups, arrows, places)
 
@@ -117,20 +119,28 @@ def _by_layers(picture: Outline, sizes: Sequence[tuple[float, float]], direction
     places: list[tuple[float, float] | None] = []
     for arrow, route in zip(picture.arrows, routes, strict=True):
         tail, head = sizes[arrow.tail], sizes[arrow.head]
-        (x0, y0), (x1, y1) = route[0], route[-1]
-        if direction == "TB":
-            points = [(x0, y0 + tail[1] / 2), *route[1:-1], (x1, y1 - head[1] / 2 - _HEAD)]
-            curve = [p for a, b in pairwise(points) for p in ((a[0], (a[1] + b[1]) / 2), (b[0], (a[1] + b[1]) / 2), b)]
-            tip = (x1, y1 - head[1] / 2)
-        else:
-            points = [(x0 + tail[0] / 2, y0), *route[1:-1], (x1 - head[0] / 2 - _HEAD, y1)]
-            curve = [p for a, b in pairwise(points) for p in (((a[0] + b[0]) / 2, a[1]), ((a[0] + b[0]) / 2, b[1]), b)]
-            tip = (x1 - head[0] / 2, y1)
-        arrows.append(_path(points[0], curve, tip))
+        along = 0 if direction == "LR" else 1
+        ahead = 1 if route[-1][along] > route[0][along] else -1  # gradients flow back
+        if route[0][along] == route[-1][along]:  # side by side
+            along = 1 - along
+            ahead = 1 if route[-1][along] > route[0][along] else -1
+        start = _moved(route[0], along, ahead * tail[along] / 2)
+        tip = _moved(route[-1], along, -ahead * head[along] / 2)
+        points = [start, *route[1:-1], _moved(tip, along, -ahead * _HEAD)]
+        curve = []
+        for a, b in pairwise(points):
+            middle = (a[along] + b[along]) / 2
+            curve += [(a[0], middle), (b[0], middle), b] if along else [(middle, a[1]), (middle, b[1]), b]
+        arrows.append(_path(start, curve, tip))
         (x0, y0), (x1, y1) = points[-2:]
         places.append(((x0 + x1) / 2, (y0 + y1) / 2))
     size = max(x + width for x, _, width, _ in boxes), max(y + height for _, y, _, height in boxes)
     return Layout(size, boxes, [None] * len(picture.groups), arrows, places)
+
+
+def _moved(point: tuple[float, float], along: int, distance: float) -> tuple[float, float]:
+    x, y = point
+    return (x, y + distance) if along else (x + distance, y)
 
 
 def _around(centre: tuple[float, float], size: tuple[float, float]) -> Rectangle:
@@ -170,9 +180,15 @@ def _source(picture: Outline, sizes: Sequence[tuple[float, float]], labels: Sequ
             lines.append(line)
     for number, (arrow, label) in enumerate(zip(picture.arrows, labels, strict=True)):
         looks = f" label={json.dumps(f' {label} ')}" if label else ""
-        if picture.boxes[arrow.tail].kind in ("operation", "module"):
+        tail, head = picture.boxes[arrow.tail], picture.boxes[arrow.head]
+        ends = f"n{arrow.tail} -> n{arrow.head}"
+        if arrow.backward:  # gradients flow upwards, beside the values that flow downwards
+            ends, looks = f"n{arrow.head} -> n{arrow.tail}", looks + " dir=back"
+        elif head.kind == "gradient":
+            looks += " constraint=false"
+        elif tail.kind in ("operation", "module"):
             looks += " weight=12"  # the flow of the data is the straight line, parameters join it from the side
-        lines.append(f"n{arrow.tail} -> n{arrow.head} [id={number}{looks}]")
+        lines.append(f"{ends} [id={number}{looks}]")
     return "\n".join([*lines, "}"])
 
 

@@ -93,6 +93,7 @@ function overview() {
   const list = html("dl");
   for (const [key, what] of Object.entries(keys)) list.append(html("dt", html("kbd", key)), html("dd", what));
   const notes = level.notes.map((note) => html("p", note));
+  if (!level.boxes.some((box) => box.value)) notes.push(html("p", "Values and gradients are here if they are drawn: draw(..., values=True, grads=True)."));
   return [html("h2", drawing.title), ...notes, html("h3", "kinds"), ...legend, html("h3", "keys"), list,
     html("p", "Point at a box to see its shape, formula and source line; click to keep it.")];
 }
@@ -210,4 +211,7 @@ const root = document.documentElement;
 root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 at("theme").onclick = () => { root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark"; };
 
-showLevel(drawing.shown);
+// The address can say where to begin: page.html#level=0&step=8
+const begin = new URLSearchParams(location.hash.slice(1));
+showLevel(Number(begin.get("level") ?? drawing.shown));
+if (begin.has("step")) player.go(Number(begin.get("step")));

@@ -6,6 +6,7 @@ import json
 from html import escape
 from importlib.resources import files
 from string import Template
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_np.draw.html.layout import Row, lay_out
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tinygrad_np.draw.drawing import Drawing
 
 __all__ = ["to_html"]
+
+_WIDEST = 40  # letters in a line of numbers
 
 _SCRIPTS = ("picture.js", "view.js", "steps.js", "page.js")
 
@@ -54,6 +57,7 @@ def _level(label: str, picture: Outline, direction: str) -> dict[str, Any]:
                     "tail": arrow.tail,
                     "head": arrow.head,
                     "argument": arrow.argument,
+                    "back": arrow.backward or None,
                     "path": path,
                     "label": label,
                     "labelAt": place if label else None,
@@ -70,7 +74,11 @@ def _level(label: str, picture: Outline, direction: str) -> dict[str, Any]:
 
 
 def _rows(box: Box) -> list[Row]:
-    return [("title", box.title), *(("line", line) for line in box.lines)]
+    rows = [("title", box.title), *(("line", line) for line in box.lines)]
+    for kind, numbers in (("value", box.value), ("grad", box.grad)):
+        if numbers is not None:
+            rows += [(kind, line) for line in wrap(f"{kind} {numbers}", _WIDEST)]
+    return rows
 
 
 def _said(picture: Outline, box: Box) -> dict[str, Any]:
@@ -89,6 +97,9 @@ def _said(picture: Outline, box: Box) -> dict[str, Any]:
             "where": box.where,
             "bytes": box.bytes and f"{box.bytes:,}",
             "stands_for": f"{box.stands_for:,} operations" if box.stands_for > 1 else None,
+            "value": box.value and str(box.value),
+            "grad": box.grad and str(box.grad),
+            "heat": box.heat,
             "module": None if box.group is None else picture.groups[box.group].path,
         }
     )

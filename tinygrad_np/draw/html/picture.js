@@ -34,7 +34,7 @@ function drawGroup(layer, group) {
 }
 
 function drawArrow(layer, arrow) {
-  const element = svg(layer, "g", { class: "arrow" });
+  const element = svg(layer, "g", { class: arrow.back ? "arrow back" : "arrow" });
   svg(element, "path", { d: arrow.path, "marker-end": "url(#head)" });
   if (arrow.label) {
     const [x, y] = arrow.labelAt;
@@ -44,10 +44,14 @@ function drawArrow(layer, arrow) {
 }
 
 function drawBox(layer, box, number) {
-  const element = svg(layer, "g", { class: `box ${box.family ?? ""} ${box.kind}`, tabindex: 0, "data-number": number });
+  const element = svg(layer, "g", { class: `box ${box.family ?? ""} ${box.kind}`, tabindex: 0, role: "button", "aria-label": box.title, "data-number": number });
   if (box.marked) element.classList.add("marked");
   const [x, y, width, height] = box.at;
-  svg(element, "rect", { x, y, width, height });
+  const frame = svg(element, "rect", { x, y, width, height });
+  if (box.heat !== undefined) {
+    element.classList.add("heated");
+    frame.style.fill = `color-mix(in srgb, var(--hot) ${100 * box.heat}%, var(--operation))`;
+  }
   // The rows stand on lines of their own height, as layout.py reckoned with.
   let baseline = y + 7;
   for (const [kind, text] of box.rows) {

@@ -1,7 +1,7 @@
 // The animation: boxes are computed in order, then gradients flow back; each value and gradient appears in its step.
 
-/** Whether gradients flow to a box: nobody asks for those of the data. */
-const wantsGradient = (box) => box.kind !== "input" && box.kind !== "constant";
+/** Whether gradients flow to a box: where they are not drawn, nobody asks for those of the data. */
+const wantsGradient = (box) => box.grad !== undefined || (box.kind !== "input" && box.kind !== "constant");
 
 /**
  * The steps of a level. In a forward step, the value of a box appears. In a backward step, the rules of a box turn its
@@ -14,8 +14,14 @@ function stepsOf(level) {
     inflow[arrow.head].push(number);
     waits[arrow.tail] += 1;
   });
-  const computed = level.boxes.map((_, number) => number).filter((number) => inflow[number].length);
+  const isGradient = (number) => level.boxes[number].kind === "gradient";
+  const all = [...level.boxes.keys()].filter((number) => inflow[number].length);
+  const computed = all.filter((number) => !isGradient(number));
   const forward = computed.map((box) => ({ phase: "forward", box, arrows: inflow[box], gradients: [] }));
+  if (computed.length < all.length) { // the gradients are boxes of their own
+    const gradients = all.filter(isGradient).reverse();
+    return [...forward, ...gradients.map((box) => ({ phase: "backward", box, arrows: inflow[box], gradients: [] }))];
+  }
   const backward = [];
   for (const box of [...computed].reverse()) {
     const gradients = [];
@@ -41,7 +47,7 @@ class Player {
     this.valued = level.boxes.map(() => 0);
     this.graded = level.boxes.map(() => this.last);
     this.steps.forEach((step, number) => {
-      if (step.phase === "forward") this.valued[step.box] = number + 1;
+      if (step.phase === "forward" || level.boxes[step.box].kind === "gradient") this.valued[step.box] = number + 1;
       for (const box of step.gradients) this.graded[box] = number + 1;
     });
     this.go(this.last);
@@ -55,10 +61,11 @@ class Player {
       const valued = this.number >= this.valued[box];
       if (valued !== before >= this.valued[box]) {
         element.classList.toggle("waiting", !valued);
-        for (const row of element.querySelectorAll(".value")) row.classList.toggle("hidden", !valued);
+        const rows = element.querySelectorAll(this.level.boxes[box].kind === "gradient" ? ".grad" : ".value");
+        for (const row of rows) row.classList.toggle("hidden", !valued);
       }
       const graded = this.number >= this.graded[box];
-      if (graded !== before >= this.graded[box]) {
+      if (this.level.boxes[box].kind !== "gradient" && graded !== before >= this.graded[box]) {
         for (const row of element.querySelectorAll(".grad")) row.classList.toggle("hidden", !graded);
       }
     });
@@ -96,6 +103,7 @@ class Player {
     const what = box.name ?? box.title;
     if (step.phase === "forward") return `${what} = ${box.formula ?? box.operation ?? "…"}`;
     if (step.seed) return `the gradient of ${what} with respect to itself is 1`;
+    if (box.kind === "gradient") return `${box.title} = ${step.arrows.map((number) => this.level.arrows[number].label ?? "its share").join(" + ")}`;
     const shares = step.arrows.map((number) => {
       const { tail, argument } = this.level.arrows[number];
       return `${argument ?? this.level.boxes[tail].title} ← ${this.ruleOf(number) ?? "its share"}`;
