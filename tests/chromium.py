@@ -74,12 +74,12 @@ class Page:
             case "Network.requestWillBeSent" if not params["request"]["url"].startswith(("file:", "data:")):
                 self.complaints.append(f"asks the network for {params['request']['url']}")
 
-    def open(self, path: Path, width: int = 1280, height: int = 800, dark: bool = False) -> None:
-        """Load a file, and wait until it is there."""
+    def open(self, path: Path, fragment: str = "", width: int = 1280, height: int = 800, dark: bool = False) -> None:
+        """Load a file, at ``#fragment``, and wait until it is there."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url=path.absolute().as_uri())
+        self.call("Page.navigate", url=f"{path.absolute().as_uri()}#{fragment}")
         self.wait_for("document.readyState === 'complete'")
 
     def evaluate(self, expression: str) -> Any:

@@ -89,7 +89,7 @@ def test_nothing_overlaps_and_arrows_lead_from_box_to_box(
     drawing = classifier(8, 6, 5, 4)
     drawing.direction = direction
     levels = data_of(drawing.save(tmp_path / "a.html"))["levels"]
-    assert [level["label"] for level in levels] == ["closed", "1 level open", "everything"]
+    assert [level["label"] for level in levels] == ["none", "1", "all"]
     for level in levels:
         boxes = [box["at"] for box in level["boxes"]]
         assert not overlaps(boxes)
@@ -143,7 +143,7 @@ def shown(page: chromium.Page) -> list[str]:
 @with_browser
 @pytest.mark.parametrize("dark", [False, True])
 def test_it_is_legible(tmp_path: Path, quiet: chromium.Page, dark: bool) -> None:
-    quiet.open(classifier(64, 32, 16, 10).save(tmp_path / "a.html"), 1280, 800, dark)
+    quiet.open(classifier(64, 32, 16, 10).save(tmp_path / "a.html"), dark=dark)
     # Letters are at least 10 device pixels large, lie in their boxes, and stand out from what is behind them.
     found = quiet.evaluate("""
         [...document.querySelectorAll("svg text")].map((text) => {
@@ -249,6 +249,13 @@ def test_search_finds_and_shows(tmp_path: Path, quiet: chromium.Page) -> None:
     assert 40 < y < 760
     quiet.press("Escape")
     assert quiet.evaluate("document.querySelectorAll('.searching').length") == 0
+    quiet.click("#levels button:first-child")  # what is closed is found, too, and opened
+    assert "weight" not in shown(quiet)
+    quiet.press("/")
+    quiet.type_in("weight")
+    assert quiet.evaluate("document.querySelector('#found').textContent") == "0 found"
+    quiet.press("Enter", "\r")
+    assert quiet.evaluate("document.querySelector('#details h2').textContent") == "weight"
 
 
 @with_browser
@@ -309,6 +316,11 @@ def test_values_and_gradients_appear_when_they_are_computed(tmp_path: Path, quie
     quiet.click("#back")
     quiet.click("#back")
     assert len(visible("grad")) == 8
+
+    quiet.open(tmp_path / "a.html", "step=7")
+    quiet.wait_for("player.number === 7")
+    said = quiet.evaluate("document.querySelector('#step').textContent")
+    assert said == "7 of 11 · backward · tanh: g = 1,  x ← g * (1 - out * out)"
 
 
 @with_browser

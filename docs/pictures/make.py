@@ -42,4 +42,5 @@ if __name__ == "__main__":
         if chromium := shutil.which("chromium"):
             page = (Path(folder) / "one_neuron.html").as_uri() + "#step=8"
             options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1280,800"]
-            subprocess.run([chromium, *options, f"--screenshot={HERE / 'page.png'}", page], check=True)
+            command = [chromium, *options, f"--screenshot={HERE / 'page.png'}", page]
+            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)  # it speaks of buses and displays

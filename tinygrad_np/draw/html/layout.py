@@ -188,8 +188,17 @@ def _source(picture: Outline, sizes: Sequence[tuple[float, float]], labels: Sequ
             looks += " constraint=false"
         elif tail.kind in ("operation", "module"):
             looks += " weight=12"  # the flow of the data is the straight line, parameters join it from the side
+        if not arrow.backward and _enters(picture, tail.group, head.group):
+            looks += " minlen=2"  # above the frame and what is beside it in there, so that it can be straight
         lines.append(f"{ends} [id={number}{looks}]")
     return "\n".join([*lines, "}"])
+
+
+def _enters(picture: Outline, tail: int | None, head: int | None) -> bool:
+    """Whether an arrow leads into a group that it does not come from."""
+    while tail is not None and tail != head:
+        tail = picture.groups[tail].parent
+    return tail != head
 
 
 def _size(rows: Sequence[Row]) -> tuple[float, float]:

@@ -23,16 +23,15 @@ def levels_of(drawing: Drawing) -> tuple[list[tuple[str, Outline]], int]:
     if drawing._scene is not None:
         for depth in count():
             picture = drawing.folded(_ROOM, depth).outline
-            label = "closed" if depth == 0 else f"{depth} level{'s' * (depth > 1)} open"
             if not levels or len(picture.boxes) > len(levels[-1][1].boxes):
-                levels.append((label, picture))
+                levels.append((str(depth or "none"), picture))
             if not any(box.kind == "module" for box in picture.boxes):
                 break
         picture = drawing.folded(_ROOM, depth, repeats=False).outline
         if len(picture.boxes) > len(levels[-1][1].boxes):
             levels.append(("", picture))
         whole = all(box.kind != "folded" for box in picture.boxes)
-        levels[-1] = ("everything" if whole else "the newest", levels[-1][1])
+        levels[-1] = ("all" if whole else "the newest", levels[-1][1])
     for number, (_, picture) in enumerate(levels):
         if picture == own:
             return levels, number

@@ -29,10 +29,11 @@ function showLevel(number) {
   showDetails();
 }
 
+document.querySelector(".levels").hidden = drawing.levels.length < 2;
 drawing.levels.forEach((each, number) => {
   const button = document.createElement("button");
-  button.textContent = `${each.label} (${each.boxes.length.toLocaleString("en")})`;
-  button.title = `${each.boxes.length} boxes`;
+  button.textContent = each.label;
+  button.title = `${each.boxes.length.toLocaleString("en")} boxes`;
   button.onclick = () => showLevel(number);
   at("levels").append(button);
 });
@@ -112,19 +113,31 @@ canvas.addEventListener("click", (event) => {
 
 // --- search -----------------------------------------------------------------------------------------------------------
 
+/** The numbers of the boxes of a level in which the words are to be found. */
+function matchesIn({ boxes }, words) {
+  const text = (box) => [box.title, box.operation, box.module, box.where, ...box.rows.map((row) => row[1])].join("\n");
+  return [...boxes.keys()].filter((number) => text(boxes[number]).toLowerCase().includes(words));
+}
+
+const sought = () => at("search").value.trim().toLowerCase();
+
 function search() {
-  const sought = at("search").value.trim().toLowerCase();
-  const text = (box) => [box.title, box.operation, box.module, box.where, ...box.rows.map((row) => row[1])].join("\n").toLowerCase();
-  matches = sought ? [...level.boxes.keys()].filter((number) => text(level.boxes[number]).includes(sought)) : [];
+  matches = sought() ? matchesIn(level, sought()) : [];
   match = -1;
   const found = new Set(matches);
   picture.boxes.forEach((element, number) => element.classList.toggle("found", found.has(number)));
-  view.world.classList.toggle("searching", sought !== "");
-  at("found").textContent = sought ? `${matches.length} found` : "";
+  view.world.classList.toggle("searching", found.size > 0);
+  at("found").textContent = sought() ? `${matches.length} found` : "";
 }
 
+/** Go from match to match. Where there is none, they may be in what is closed. */
 function nextMatch(direction) {
-  if (!matches.length) return;
+  if (!sought()) return;
+  if (!matches.length) {
+    const deeper = drawing.levels.findIndex((each) => matchesIn(each, sought()).length);
+    if (deeper < 0) return;
+    showLevel(deeper);
+  }
   match = (match + direction + matches.length) % matches.length;
   at("found").textContent = `${match + 1} of ${matches.length}`;
   goTo(matches[match]);
@@ -211,7 +224,12 @@ const root = document.documentElement;
 root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 at("theme").onclick = () => { root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark"; };
 
-// The address can say where to begin: page.html#level=0&step=8
-const begin = new URLSearchParams(location.hash.slice(1));
-showLevel(Number(begin.get("level") ?? drawing.shown));
-if (begin.has("step")) player.go(Number(begin.get("step")));
+/** The address can say where to begin: page.html#level=0&step=8. */
+function begin() {
+  const address = new URLSearchParams(location.hash.slice(1));
+  showLevel(Number(address.get("level") ?? drawing.shown));
+  if (address.has("step")) player.go(Number(address.get("step")));
+}
+
+addEventListener("hashchange", begin);
+begin();

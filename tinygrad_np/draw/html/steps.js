@@ -100,15 +100,16 @@ class Player {
   /** What happens in a step, in words. */
   tell(step) {
     const box = this.level.boxes[step.box];
-    const what = box.name ?? box.title;
-    if (step.phase === "forward") return `${what} = ${box.formula ?? box.operation ?? "…"}`;
+    const what = box.title;
+    const short = (text) => (text?.length <= 24 ? text : undefined);
+    if (step.phase === "forward") return [what, box.formula ?? box.operation ?? "…", short(box.value)].filter(Boolean).join(" = ");
     if (step.seed) return `the gradient of ${what} with respect to itself is 1`;
     if (box.kind === "gradient") return `${box.title} = ${step.arrows.map((number) => this.level.arrows[number].label ?? "its share").join(" + ")}`;
     const shares = step.arrows.map((number) => {
       const { tail, argument } = this.level.arrows[number];
       return `${argument ?? this.level.boxes[tail].title} ← ${this.ruleOf(number) ?? "its share"}`;
     });
-    return `${what}: ${shares.join(",  ")}`;
+    return `${what}: ${short(box.grad) ? `g = ${box.grad},  ` : ""}${shares.join(",  ")}`;
   }
 
   play(interval) {
