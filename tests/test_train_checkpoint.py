@@ -104,6 +104,16 @@ def test_a_run_that_is_over_goes_on_when_it_may(tmp_path):
     assert same(uninterrupted(), run(path, resume=True))
 
 
+def test_a_run_of_options_is_kept_in_its_folder(tmp_path):
+    config = train.Config(layers=(6,), epochs=4, lr_schedule="exponential", patience=9)
+    whole = train.run(config, DATA)
+    train.run(replace(config, epochs=2), DATA, folder=tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["checkpoint.npz"]
+    again = train.run(config, DATA, folder=tmp_path, resume=True)
+    assert same((whole.model.state_dict(), whole.history), (again.model.state_dict(), again.history))
+    assert whole.scores == again.scores
+
+
 def test_without_resume_a_run_begins_anew(tmp_path):
     path = tmp_path / "checkpoint.npz"
     run(path, epochs=2)

@@ -163,6 +163,7 @@ def test_what_diverges_leaves_the_weights_of_the_last_epoch_that_was_good(compil
         train.fit(model, DATA, validation, optimizer=optimizer, epochs=9, batch_size=8, rng=0, callbacks=[faster],
                   compile=compiled)  # fmt: skip
     assert diverged.value.epoch == 4
+    assert diverged.value.model is model
     assert len(diverged.value.history) == 3
     assert all(np.array_equal(array, kept[2][name]) for name, array in model.state_dict().items())
 
@@ -299,6 +300,24 @@ def test_early_stopping_has_limits():
         train.EarlyStopping("loss")
     with pytest.raises(ValueError, match="start from 0"):
         train.EarlyStopping(patience=-1)
+
+
+def test_tensorboard_gets_every_figure(tmp_path):
+    pytest.importorskip("tensorboardX")
+    with train.TensorBoard(tmp_path / "board") as board:
+        history = fit(model_of(), DATA, VALIDATION, epochs=2, callbacks=[board])
+    (path,) = (tmp_path / "board").iterdir()
+    content = path.read_bytes()  # TFRecords: a length, its checksum, an event, its checksum
+    events, start = [], 0
+    while start < len(content):
+        length = int.from_bytes(content[start : start + 8], "little")
+        events.append(content[start + 12 : start + 12 + length])
+        start += length + 16
+    for tag, column in [("cost/training", "cost"), ("accuracy/validation", "validation_accuracy")]:
+        of_tag = [event for event in events if tag.encode() in event]
+        assert len(of_tag) == 2
+        for event, figure in zip(of_tag, history.column(column), strict=True):
+            assert np.float32(figure).tobytes() in event
 
 
 def test_history_as_columns():

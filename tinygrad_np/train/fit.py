@@ -38,11 +38,13 @@ class DivergedError(ArithmeticError):
         When it happened.
     history : History
         The epochs before.
+    model : Module
+        With its last good weights.
     """
 
-    def __init__(self, what: str, epoch: int, history: History) -> None:
+    def __init__(self, what: str, epoch: int, history: History, model: Module) -> None:
         super().__init__(f"the {what} in epoch {epoch}: try a smaller learning rate")
-        self.epoch, self.history = epoch, history
+        self.epoch, self.history, self.model = epoch, history, model
 
 
 class StopTraining(Exception):
@@ -184,7 +186,7 @@ def fit(
 
     def diverged(what: str) -> DivergedError:
         model.load_state_dict(watch.weights if watch is not None and watch.weights else good)
-        return DivergedError(what, course.epoch, history)
+        return DivergedError(what, course.epoch, history, model)
 
     while not (ended_by := _ending(course, limits, watch)):
         rate, clock = float(optimizer.param_groups[0]["lr"]), perf_counter()

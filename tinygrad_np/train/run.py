@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
+from pathlib import Path
 
 import numpy as np
 
@@ -67,6 +69,9 @@ def run(
     config: Config,
     data: Dataset | tuple[Dataset, ...],
     callbacks: Iterable[Callable[[Epoch], None]] = (),
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool = False,
 ) -> Run:
     """Train a network as ``config`` says.
 
@@ -78,6 +83,10 @@ def run(
         the first are held out for validation only; or training, validation and test data.
     callbacks : iterable of callables
         Each is called with the :class:`Epoch` when an epoch is over.
+    folder : path_like, optional
+        A folder that exists: the run is kept in its ``checkpoint.npz`` while it goes on.
+    resume : bool
+        Go on from there, if that file is there, with the very same results as if the run had not been interrupted.
 
     Raises
     ------
@@ -85,6 +94,10 @@ def run(
         If an option does not fit the data.
     DivergedError
         If the cost is no longer finite.
+    ValueError
+        If the checkpoint is damaged, or of a run with other options or data.
+    OSError
+        If it cannot be read or written.
     """
     parts = _parts(config, data)
     data_name = data.name if isinstance(data, Dataset) else data[0].name
@@ -128,6 +141,8 @@ def run(
             compile=config.compile,
             rng=order_rng,
             callbacks=callbacks,
+            checkpoint=None if folder is None else Path(folder, "checkpoint.npz"),
+            resume=resume,
         )
         scores = {part.name: evaluate(model, part, config.task) for part in parts}
     return Run(config, data_name, parts, model, history, scores, standardizer)
