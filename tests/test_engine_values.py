@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from tinygrad_np import Tensor, no_grad
 from tinygrad_np import functional as F
+from tinygrad_np.temporaries import UNHELD
 
 # --- in-place code ---------------------------------------------------------------------------------------------------
 # Programs that write into t, and read it in between into a sum s. On ndarrays they do what NumPy does; on Tensors they
@@ -159,6 +163,27 @@ def test_a_leaf_that_requires_a_gradient_is_written_under_no_grad_only():
     assert w.node is node
     loss.backward()  # of the values that it was computed from
     assert w.grad.tolist() == [2, 4]
+
+
+@pytest.mark.skipif(not UNHELD, reason="this interpreter does not tell what nobody holds")
+def test_a_write_into_what_nobody_holds_is_an_error_and_no_other_is():
+    t = Tensor(np.zeros((2, 3))) * 1
+    owner = SimpleNamespace(t=t, part=t[0])
+    parts = [t[0], t.T]
+    for write in ("t[0][1] = 5", "t.T[0] = 5", "t.data[0] = 5", "(t + 1)[0] = 5", "t[0:1][0] += 5"):
+        with pytest.raises(RuntimeError, match="this write would be lost"):
+            exec(write, {"t": t})
+    assert not t.numpy().any()
+    owner.part[1], parts[0][1], owner.t[0, 0] = 1, 2, 3
+    u = parts[1]
+    u[0] = 4
+    for part in parts:
+        part[-1] = 5
+    t.__setitem__((0, 1), 6)
+    operator.setitem(t, (0, 2), 7)
+    t[1] += 8
+    assert t.tolist() == [[3, 6, 7], [8, 8, 8]]
+    assert (owner.part.tolist(), parts[0].tolist(), u.tolist()) == ([0, 1, 0], [0, 2, 5], [[4, 4], [0, 0], [5, 5]])
 
 
 def test_a_write_keeps_dtype_and_shape():

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_np import Tensor
+from tinygrad_np import Tensor, grad, nn, optim
 from tinygrad_np import functional as F
-from tinygrad_np.errors import OperationError
+from tinygrad_np.errors import MistakeWarning, OperationError
 from tinygrad_np.primitives import table
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
@@ -54,6 +54,122 @@ def test_there_are_enough() -> None:
     assert len(MISTAKES) >= 40
     for code, text in MISTAKES:
         assert len(text.splitlines()) <= 7, code
+
+
+# --- right code, of which nothing may be said -------------------------------------------------------------------------
+def loss_of(*tensors: Tensor) -> Tensor:
+    return np.sum(np.stack([np.sum(t * t) for t in tensors]))
+
+
+def accumulate_over_batches(w: Tensor, v: Tensor) -> None:
+    optimizer = optim.SGD([w, v])
+    for _ in range(3):
+        optimizer.zero_grad()
+        for _ in range(2):
+            loss_of(w, v).backward()
+        optimizer.step()
+
+
+def two_players(w: Tensor, v: Tensor) -> None:
+    """The loss of the one reaches the parameters of the other, too, after that one's step."""
+    first, second = optim.Adam([w]), optim.Adam([v])
+    for _ in range(3):
+        for optimizer in (first, second):
+            optimizer.zero_grad()
+            loss_of(w, v).backward()
+            optimizer.step()
+
+
+def two_optimizers_of_one_loss(w: Tensor, v: Tensor) -> None:
+    optimizers = optim.SGD([w]), optim.SGD([v]), optim.SGD([w, v])
+    for _ in range(3):
+        w.grad = v.grad = None
+        loss_of(w, v).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+
+def zero_after_the_step(w: Tensor, v: Tensor) -> None:
+    optimizer = optim.SGD([w, v])
+    for _ in range(3):
+        loss_of(w, v).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def gradients_that_decay(w: Tensor, v: Tensor) -> None:
+    optimizer = optim.SGD([w, v])
+    for _ in range(3):
+        loss_of(w, v).backward()
+        optimizer.step()
+        for p in (w, v):
+            p.grad *= 0.5
+
+
+def gradients_set_to_zero_by_hand(w: Tensor, v: Tensor) -> None:
+    optimizer = optim.SGD([w, v])
+    for _ in range(3):
+        loss_of(w, v).backward()
+        optimizer.step()
+        w.grad[...] = 0
+        v.grad.fill(0)
+
+
+def gradients_from_elsewhere(w: Tensor, v: Tensor) -> None:
+    optimizer = optim.SGD([w, v])
+    for _ in range(3):
+        w.grad, v.grad = grad(loss_of, (0, 1))(w.detach(), v.detach())
+        optimizer.step()
+
+
+def a_player_that_rests(w: Tensor, v: Tensor) -> None:
+    optimizer = optim.SGD([w, v])
+    loss_of(w).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def probabilities_that_are_meant(w: Tensor, v: Tensor) -> None:
+    p = F.softmax(w)
+    F.softmax_cross_entropy(w, p.detach())
+    F.softmax_cross_entropy(F.log_softmax(w), [0, 1])
+    F.softmax_cross_entropy(F.softmax(w, axis=0) * 5, [0, 1])
+    F.softmax_cross_entropy(F.softmax(w, axis=0), [0, 1])
+    F.sigmoid_cross_entropy(np.log(p), p.detach())
+    F.mse(F.sigmoid(w), p.detach())
+
+
+def one_precision(w: Tensor, v: Tensor) -> None:
+    for dtype in (np.float32, np.float64):
+        model = nn.MLP([2, 3, 2], dtype=dtype, rng=0)
+        model(np.ones((4, 2), dtype))
+        model(np.ones((4, 2), np.float16))
+        model(np.ones((4, 2), int))
+    F.linear(w, np.ones((2, 2), np.float32))
+
+
+RIGHT = [
+    accumulate_over_batches, two_players, two_optimizers_of_one_loss, zero_after_the_step, gradients_that_decay,
+    gradients_set_to_zero_by_hand, gradients_from_elsewhere, a_player_that_rests, probabilities_that_are_meant,
+    one_precision,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", RIGHT, ids=lambda code: code.__name__)
+def test_no_word_of_right_code(code: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        code(*(Tensor(np.ones((2, 2)), requires_grad=True) for _ in range(2)))
+
+
+def test_a_warning_is_shown_once_for_each_line() -> None:
+    w = Tensor(np.ones((2, 2)), requires_grad=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            F.softmax_cross_entropy(F.softmax(w), [0, 1])
+    assert [(type(w.message), w.filename) for w in caught] == [(MistakeWarning, __file__)]
 
 
 MEND = re.compile(r"mend: (.*) has shape (\(.*\))")

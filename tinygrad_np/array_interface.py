@@ -6,6 +6,7 @@ after them, get there by its dispatch protocols.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,7 @@ from tinygrad_np.dispatch import call, call_ufunc, fast_paths
 from tinygrad_np.primitives import table
 from tinygrad_np.record import Recorded, apply, operator
 from tinygrad_np.rules import indexing, shapes
+from tinygrad_np.temporaries import UNHELD, assigns_to_element, lost_write
 
 if TYPE_CHECKING:
     from tinygrad_np.tensor import Tensor
@@ -119,6 +121,8 @@ class ArrayInterface(Recorded):
         return apply(indexing.getitem, (self, *arrays), {"index": static})
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if sys.getrefcount(self) <= UNHELD and assigns_to_element(sys._getframe(1)):
+            raise lost_write(self.shape)
         static, arrays = indexing.split_index(index)
         self._rebind(apply(indexing.setitem, (self, value, *arrays), {"index": static}), "assigning to elements")
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from opcode import opmap
 from types import FrameType
 from typing import Any
 
 from tinygrad_np.array_interface import ArrayInterface
+from tinygrad_np.temporaries import assigns_to_element
 
 __all__ = ["ScalarInterface"]
-
-_STORE_SUBSCR = opmap["STORE_SUBSCR"]
 
 
 class ScalarInterface(ArrayInterface):
@@ -52,7 +50,7 @@ class ScalarInterface(ArrayInterface):
         """Complain if an ndarray takes a number, or an option of NumPy: they have not seen that this is a Tensor."""
         if self._node is None or not self._node.requires_grad:
             return
-        if caller.f_code.co_code[caller.f_lasti] == _STORE_SUBSCR:
+        if assigns_to_element(caller):
             raise RuntimeError(
                 "this Tensor requires a gradient, which array[i] = t would lose without a word, for the array is no "
                 "Tensor; make it one by Tensor(array), or write array[i] = t.item() if only the number is meant"

@@ -89,7 +89,7 @@ def sigmoid_cross_entropy(logits: T, targets: Array, reduction: Reduction = "mea
         If the shapes differ (nothing is broadcast), a target is not between 0 and 1, or a mean is asked for of nothing.
     """
     _check_floating("sigmoid_cross_entropy: logits", logits)
-    targets = _alike("sigmoid_cross_entropy: targets", targets, "logits", logits)
+    targets = _alike("sigmoid_cross_entropy", "targets", targets, "logits", logits)
     bare = bare_array(targets)
     if bare.size and not (bare.min() >= 0 and bare.max() <= 1):
         bare = shown(bare)
@@ -120,7 +120,7 @@ def mse(predictions: T, targets: Array, reduction: Reduction = "mean") -> T:
         If the shapes differ (nothing is broadcast), or a mean is asked for of nothing.
     """
     _check_floating("mse: predictions", predictions)
-    targets = _alike("mse: targets", targets, "predictions", predictions)
+    targets = _alike("mse", "targets", targets, "predictions", predictions)
     return _reduced(neural.squared_error(predictions, targets), reduction)  # type: ignore[no-any-return]
 
 
@@ -200,15 +200,24 @@ def _class_targets(labels: Array, logits: Any) -> Any:
         _check_class_numbers(name, bare_array(labels), logits.shape[-1])
         return labels
     if labels.shape != logits.shape:
-        hint = "; drop the last axis: labels[..., 0]" if labels.shape == (*logits.shape[:-1], 1) else ""
-        raise ValueError(
-            f"{name} have shape {labels.shape}, which does not fit logits of shape {logits.shape}: class numbers need "
-            f"shape {logits.shape[:-1]}, probabilities {logits.shape}{hint}"
-        )
+        raise _unlike_logits(labels, logits)
     bare = bare_array(labels)
     if bare.size and not (lowest := bare.min()) >= 0:
         raise ValueError(f"{name} of shape {labels.shape} are probabilities, but the lowest of them is {shown(lowest)}")
     return labels if labels.dtype == logits.dtype else labels.astype(logits.dtype)
+
+
+def _unlike_logits(labels: Any, logits: Any) -> Exception:
+    from tinygrad_np.errors.explain import refusal  # who makes no mistake need not import it
+
+    numbers, rows = logits.shape[:-1], logits.shape
+    mend = None
+    if labels.shape == (*numbers, 1):
+        mend = f"{{labels}}[..., 0] has shape {numbers}"
+    elif labels.shape == rows[::-1]:
+        mend = f"{{labels}}.T has shape {rows}"
+    problem = f"{{labels}} must have shape {numbers} as class numbers, or {rows} as probabilities"
+    return refusal("softmax_cross_entropy", {"labels": labels, "logits": logits}, problem, mend)
 
 
 def _warn_of_probabilities(name: str, logits: Any, activation: Primitive) -> None:
@@ -232,14 +241,16 @@ def _check_class_numbers(name: str, labels: NDArray[Any], n_classes: int) -> Non
         raise ValueError(f"{name} must be in 0 ... {n_classes - 1} for {n_classes} classes, but one is {wrong}")
 
 
-def _alike(name: str, array: Array, other_name: str, other: Any) -> Any:
+def _alike(operation: str, name: str, array: Array, other_name: str, other: Any) -> Any:
     """``array`` in the dtype of ``other``; nothing is broadcast: (m,) against (m, 1) would become (m, m)."""
     array = known(array)
     if array.shape != other.shape:
-        hint = ""
-        if math.prod(array.shape) == math.prod(other.shape):
-            hint = f"; reshape them: {name.split()[-1]}.reshape({other.shape})"
-        raise ValueError(f"{name} have shape {array.shape}, {other_name} {other.shape}: they must be the same{hint}")
+        from tinygrad_np.errors.explain import refusal  # who makes no mistake need not import it
+
+        fits = math.prod(array.shape) == math.prod(other.shape)
+        mend = f"{{{name}}}.reshape({other.shape}) has shape {other.shape}" if fits else None
+        problem = f"{{{name}}} must have the shape of {{{other_name}}}, {other.shape}, for nothing is broadcast"
+        raise refusal(operation, {name: array, other_name: other}, problem, mend)
     return array if array.dtype == other.dtype else array.astype(other.dtype)
 
 
