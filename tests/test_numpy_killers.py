@@ -441,3 +441,15 @@ def test_running_extrema_of_nan() -> None:
     x = Tensor(at, requires_grad=True)
     np.fmax.accumulate(x)[3].backward()
     assert x.grad.tolist() == [0, 0, 1, 0]
+
+
+def test_accumulating_what_has_a_derivative_by_one_operand_only() -> None:
+    """``copysign`` steps to |a[0]| with the sign of a[i]; ``heaviside`` to a[i] where the last step came to 0."""
+    weights = np.array([2.0, -3.0, 5.0, 7.0])
+    for ufunc, at, expected in (
+        (np.copysign, [-1.5, 2.0, -3.0, 1.0], [-(-2 - 3 - 5 + 7), 0, 0, 0]),
+        (np.heaviside, [0.0, 0.0, 3.0, 2.0], [2, -3, 5, 0]),
+    ):
+        x = Tensor(at, requires_grad=True)
+        np.sum(ufunc.accumulate(x) * weights).backward()
+        assert x.grad.tolist() == expected
