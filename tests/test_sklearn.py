@@ -275,6 +275,10 @@ def test_layers_activations_solvers_and_schedules():
     np.testing.assert_allclose(linear.predict_proba(x), F.softmax(z))
     assert [w.shape for w in network("multiclass", hidden_layer_sizes=()).fit(x, y).coefs_] == [(2, 3)]
     assert [w.shape for w in network("multiclass", hidden_layer_sizes=4).fit(x, y).coefs_] == [(2, 4), (4, 3)]
+    zero = network("multiclass", initializer="zeros", max_iter=1, batch_size=90).fit(
+        x, y
+    )  # the cost is that before the step
+    np.testing.assert_allclose(zero.loss_, np.log(3))
     fitted = {s: network("multiclass", solver=s).fit(x, y) for s in ("adam", "adamw", "rmsprop", "sgd")}
     fitted["own"] = network("multiclass", solver=lambda parameters: optim.SGD(parameters, 0.1)).fit(x, y)
     first = [fit.coefs_[0] for fit in fitted.values()]
@@ -352,6 +356,8 @@ def test_a_search_through_a_pipeline():
         ({"solver": "lbfgs"}, "'solver'"),
         ({"batch_size": 0}, "'batch_size'"),
         ({"dtype": np.float16}, "'dtype'"),
+        ({"hidden_layer_sizes": (8, 2.5)}, r"hidden_layer_sizes must be whole numbers from 1, .* not \(8, 2.5\)"),
+        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes must be"),
         ({"activation": "rleu"}, "no activation 'rleu'"),
         ({"activation": ["relu"]}, "2 hidden layers, but 1 activations"),
         ({"early_stopping": True, "validation_fraction": 0.01}, "validation_fraction=0.01 of 90 examples"),
@@ -365,6 +371,8 @@ def test_parameters_are_looked_at_when_fitting(options, message):
 
 def test_targets_that_cannot_be_learnt_are_refused():
     x, y = problem("multiclass")
+    with pytest.raises(ValueError, match=r"y is continuous\. .* MLPRegressor"):
+        MLPClassifier().fit(x, x[:, 0])
     with pytest.raises(ValueError, match="MultiOutputClassifier"):
         MLPClassifier().fit(x, np.stack([y, y], axis=1))
     with pytest.raises(ValueError, match=r"1 class only"):

@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 
 from tinygrad_np import functional as F
 from tinygrad_np.interop.sklearn.estimator import Array, Estimator
@@ -80,8 +80,11 @@ class MLPClassifier(ClassifierMixin, Estimator):
         return self._partial_fit(X, y, sample_weight, classes)
 
     def _targets(self, y: Array, weights: Array | None, first: bool, classes: Any = None) -> tuple[Array, Array | None]:
-        check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
+        if kind.startswith(("continuous", "unknown")):
+            raise ValueError(
+                f"Unknown label type: y is {kind}. A classifier learns classes; MLPRegressor learns numbers"
+            )
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "y has several columns of several classes each, and multi-label y is of zeros and ones: fit a "

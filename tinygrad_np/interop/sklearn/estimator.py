@@ -6,6 +6,7 @@ import sys
 import warnings
 from contextlib import nullcontext
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -143,10 +144,15 @@ class Estimator(Parameters):
     def _begin(self, data: Dataset, first: bool) -> None:
         """Make the optimizer and, the first time, the network."""
         if first:
-            n, f = self.hidden_layer_sizes, self.activation
-            sizes = [data.x.shape[1], *([n] if np.isscalar(n) else n), train.TASKS[self._task].n_outputs(data)]
-            activation = _known(f) if isinstance(f, str) or callable(f) else list(map(_known, f))
-            self.model_ = nn.MLP(sizes, activation, dropout=self.dropout, dtype=data.x.dtype, rng=self._model_rng)
+            f, n_outputs = self.activation, train.TASKS[self._task].n_outputs(data)
+            self.model_ = nn.MLP(
+                [data.x.shape[1], *_sizes(self.hidden_layer_sizes), n_outputs],
+                _known(f) if isinstance(f, str) or callable(f) else list(map(_known, f)),
+                dropout=self.dropout,
+                initializer=self.initializer,
+                dtype=data.x.dtype,
+                rng=self._model_rng,
+            )
             self.history_ = train.History()
         self._optimizer = make_optimizer(self, self.model_.parameters())
         self._schedule = make_schedule(self, self._optimizer)
@@ -219,6 +225,13 @@ class Estimator(Parameters):
 
 def _identity(x: Any) -> Any:
     return x
+
+
+def _sizes(hidden: Any) -> list[int]:
+    sizes: list[Any] = [hidden] if np.isscalar(hidden) else list(hidden)
+    if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be whole numbers from 1, such as (100,) or (64, 32), not {hidden!r}")
+    return list(map(int, sizes))
 
 
 def _known(activation: Any) -> Any:

@@ -34,6 +34,9 @@ class Parameters(BaseEstimator):
     activation : str, callable, or a sequence of such, default="relu"
         After each hidden layer, or one for each of them: "relu", "leaky_relu", "gelu", "silu", "softplus", "tanh",
         "sigmoid" (or "logistic"), "identity", or a function of a Tensor.
+    initializer : str or callable, default="glorot_uniform"
+        Where the weights begin: the name of a function in :mod:`tinygrad_np.nn.initializers`, or such a function.
+        "he_normal" suits many layers of relu.
     loss : callable, optional
         A Tensor expression ``loss(logits, y)`` of the outputs of a batch, of shape (m, outputs), that returns one
         number for each example, or their mean (then there can be no weights). By default {default_loss}.
@@ -110,6 +113,7 @@ class Parameters(BaseEstimator):
     hidden_layer_sizes: int | Sequence[int] = (100,)
     activation: str | Activation | Sequence[str | Activation] = "relu"
     _: KW_ONLY
+    initializer: str | Callable[..., Any] = "glorot_uniform"
     loss: Callable[[Tensor, Any], Tensor] | None = None
     dropout: float = 0.0
     solver: str | Callable[[list[Tensor]], optim.Optimizer] = "adam"
@@ -138,6 +142,7 @@ class Parameters(BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "activation": [str, callable, list, tuple],
+        "initializer": [str, callable],
         "loss": [None, callable],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "solver": [StrOptions(set(SOLVERS)), callable],
