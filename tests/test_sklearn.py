@@ -305,6 +305,7 @@ def test_early_stopping_keeps_the_best_weights():
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((120, 5)), rng.integers(0, 2, 120)  # noise: what is learnt is of no use elsewhere
     options = {"early_stopping": True, "n_iter_no_change": 5, "learning_rate_init": 0.05, "validation_fraction": 0.25}
+    options |= {"tol": 0.0, "compile": False}
     classifier = MLPClassifier((30,), random_state=0, **options).fit(x, y)
     costs = classifier.history_.column("validation_cost")
     assert classifier.n_iter_ == len(costs) == len(classifier.validation_scores_) < 100
