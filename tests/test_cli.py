@@ -124,7 +124,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
         assert done.stderr == ""
     names = {entry.name for entry in (tmp_path / "a").iterdir()}
     assert {"model.npz", "history.jsonl", "scores.json", "graph.dot"} <= names
-    for name in names - {"report.html"}:  # which tells how long it took
+    for name in names - {"report.html", "checkpoint.npz"}:  # which tell how long it took
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
@@ -255,20 +255,20 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path, monkeypat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_interrupting_is_no_traceback_and_leaves_nothing_behind(tmp_path):
+def test_interrupting_is_no_traceback_and_leaves_what_to_go_on_from(tmp_path):
     process = subprocess.Popen(
         [*COMMAND, "train", "--epochs", "100000", "--out", "x"],
         cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while not process.stderr.readline().startswith("epoch"):
+    while not process.stderr.readline().startswith("epoch      3/"):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
-    assert err.endswith("train: interrupted\n")
+    assert err.endswith("train: interrupted; --resume x goes on\n")
     assert "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
+    assert {path.name for path in (tmp_path / "x").iterdir()} == {"config.json", "checkpoint.npz"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs /dev/full")
@@ -297,3 +297,37 @@ def test_help_imports_none_of_the_extras():
     ).stdout.split()
     extras = {"sklearn", "scipy", "matplotlib", "rich", "graphviz"}
     assert not extras & {name.partition(".")[0] for name in loaded}
+
+
+def test_a_run_goes_on_as_if_it_had_never_ended(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = ["train", "--layers", "8", "--seed", "5", "--quiet", "--batch-size", "100", "--lr-schedule", "step"]
+    assert cli.main([*options, "--epochs", "5", "--out", "whole"]) == 0
+    assert cli.main([*options, "--epochs", "2", "--out", "part"]) == 0
+    assert cli.main(["train", "--resume", "part", "--epochs", "5", "--quiet"]) == 0
+    for name in ("model.npz", "history.jsonl", "scores.json", "config.json"):
+        assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    capsys.readouterr()
+    before = {path: path.read_bytes() for path in (tmp_path / "part").iterdir()}
+    assert cli.main(["train", "--resume", "part", "--dropout", "0.1"]) == 2
+    assert "--dropout was 0.3 when the run was begun: only epochs, iteration" in capsys.readouterr().err
+    assert cli.main(["train", "--resume", "nowhere"]) == 2
+    assert "--resume nowhere: there is no checkpoint.npz to go on from" in capsys.readouterr().err
+    (tmp_path / "part" / "checkpoint.npz").write_bytes(b"PK")
+    assert cli.main(["train", "--resume", "part", "--quiet"]) == 2
+    assert re.search(r"checkpoint\.npz is no file of arrays, or is damaged", capsys.readouterr().err)
+    assert all(path.read_bytes() == content for path, content in before.items() if path.name != "checkpoint.npz")
+
+
+def test_a_run_that_diverges_late_keeps_the_last_good_network(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.savez("line.npz", x=np.linspace(-1, 1, 50)[:, None], y=np.linspace(-1, 1, 50))
+    options = ["--data", "line.npz", "--task", "regression", "--layers", "8,8", "--dropout", "0", "--optimizer", "gd"]
+    status = cli.main(["train", *options, "--learning-rate", "3", "--epochs", "500", "--out", "out", "--quiet"])
+    out, err = capsys.readouterr()
+    assert status == 1, out
+    (epoch,) = re.findall(r"in epoch (\d+): .*; the last good network is in out\n$", err)
+    history = train.History.from_json_lines((tmp_path / "out" / "history.jsonl").read_text())
+    assert len(history) == int(epoch) - 1
+    weights = train.load_model("out").model.state_dict()
+    assert all(np.isfinite(array).all() for array in weights.values())

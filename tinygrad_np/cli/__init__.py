@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "tinygrad-np") -> int:
         parser.print_help()
         return 0
     command = f"{prog} {arguments.command}"
+    arguments.argv = [*(sys.argv[1:] if argv is None else argv)][1:]
     try:
         COMMANDS[arguments.command].run(arguments, command)
         sys.stdout.flush()

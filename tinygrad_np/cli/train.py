@@ -13,9 +13,9 @@ from typing import Any
 
 from tinygrad_np import train
 from tinygrad_np.cli.options import add_config_options, add_data_options, config_of
-from tinygrad_np.cli.parser import Commands, aligned
+from tinygrad_np.cli.parser import Commands, Failure, aligned
 from tinygrad_np.cli.parts import add_part_options, load_parts
-from tinygrad_np.cli.running import run_folder
+from tinygrad_np.cli.running import as_begun, data_arguments, run_folder
 from tinygrad_np.data import Dataset, Examples, Preprocessing
 
 __all__ = ["add", "run"]
@@ -50,23 +50,38 @@ examples:
     output = parser.add_argument_group("the output")
     output.add_argument("--out", type=Path, metavar="FOLDER",
         help="folder to write, new or empty (runs/<data>-<date>-<time>)")
+    output.add_argument("--resume", type=Path, metavar="FOLDER",
+        help="go on with the run in this folder, which was broken off or is to be longer, with the same options")
     output.add_argument("--quiet", action="store_true",
         help="no progress, no explanations: only the final scores, and where the files are")
     output.add_argument("--json", action="store_true",
         help="on stdout one JSON object per line: the data, each epoch, the result")
     # fmt: on
+    parser.set_defaults(parser=parser)
 
 
 def run(arguments: argparse.Namespace, command: str) -> None:
     """Train as the options say, and report."""
+    resume = arguments.resume is not None
+    arguments = as_begun(arguments) if resume else arguments
     config = config_of(arguments)
     found, parts = load_parts(arguments, config)
     complete = config.fitted_to(parts[0])
-    with run_folder(arguments.out, found.name, config) as folder:
+    with run_folder(arguments.out, found.name, config, resume=resume) as folder:
         _say_what_was_found(arguments, found, parts, complete)
-        with _progress(arguments, complete) as callback:
-            done = train.run(config, parts if len(parts) > 1 else parts[0], [callback])
+        train.write_configuration(complete, data_arguments(arguments), folder)
+        diverged = ""
+        try:
+            with _progress(arguments, complete) as callback:
+                done = train.run(config, parts if len(parts) > 1 else parts[0], [callback], folder=folder, resume=resume)
+        except train.DivergedError as error:
+            if error.run is None:
+                raise
+            done = error.run
+            diverged = f"{error} (--learning-rate was {config.learning_rate}); the last good network is in {folder}"
         report = train.write_report(done, folder, Preprocessing.of(found, done.standardizer))
+    if diverged:
+        raise Failure(diverged, 1)
     if arguments.json:
         scores = {name: asdict(score) for name, score in done.scores.items()}
         _print_json("done", scores=scores, ended_by=done.history.ended_by, folder=str(folder), files=[*report.files])

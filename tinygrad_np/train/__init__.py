@@ -13,7 +13,7 @@ from tinygrad_np.train.options import OptionError
 from tinygrad_np.train.predictor import Predictor
 from tinygrad_np.train.progress import progress
 from tinygrad_np.train.run import Run, run
-from tinygrad_np.train.run_folder import Report, new_folder, write_report
+from tinygrad_np.train.run_folder import Report, new_folder, read_configuration, write_configuration, write_report
 from tinygrad_np.train.tasks import TASKS, Task, task_of
 from tinygrad_np.train.tensorboard import TensorBoard
 
@@ -21,6 +21,6 @@ __all__ = [
     "TASKS", "ClassScores", "Config", "DivergedError", "EarlyStopping", "Epoch", "GradientVerdict", "History",
     "OptionError", "Predictor", "Report", "Run", "Score", "StopTraining", "Task", "TensorBoard", "accuracy",
     "check_gradients", "confusion_matrix", "evaluate", "fit", "load_arrays", "load_model", "log_loss", "new_folder",
-    "precision_recall_f1", "predict_logits", "progress", "run", "save_arrays", "save_model", "task_of",
-    "write_report",
+    "precision_recall_f1", "predict_logits", "progress", "read_configuration", "run", "save_arrays", "save_model",
+    "task_of", "write_configuration", "write_report",
 ]  # fmt: skip

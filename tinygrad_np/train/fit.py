@@ -40,11 +40,14 @@ class DivergedError(ArithmeticError):
         The epochs before.
     model : Module
         With its last good weights.
+    run : Run or None
+        All that there was until then, where :func:`~tinygrad_np.train.run` raised this after an epoch or more.
     """
 
     def __init__(self, what: str, epoch: int, history: History, model: Module) -> None:
         super().__init__(f"the {what} in epoch {epoch}: try a smaller learning rate")
         self.epoch, self.history, self.model = epoch, history, model
+        self.run: Any = None
 
 
 class StopTraining(Exception):

@@ -17,7 +17,7 @@ from tinygrad_np._extras import require
 from tinygrad_np.data import Dataset, Standardizer, class_weights, hold_out, split
 from tinygrad_np.train.config import Config
 from tinygrad_np.train.evaluate import Score, evaluate
-from tinygrad_np.train.fit import fit
+from tinygrad_np.train.fit import DivergedError, fit
 from tinygrad_np.train.history import Epoch, History
 from tinygrad_np.train.options import OptionError
 from tinygrad_np.train.recipes import build_optimizer, build_schedule
@@ -93,7 +93,7 @@ def run(
     OptionError
         If an option does not fit the data.
     DivergedError
-        If the cost is no longer finite.
+        If the cost is no longer finite. Its ``run`` is what there was until then, if an epoch was finished.
     ValueError
         If the checkpoint is damaged, or of a run with other options or data.
     OSError
@@ -120,32 +120,39 @@ def run(
     model = config.build_model(model_rng)
     optimizer = build_optimizer(config, model.parameters())
     size = config.batch_size or training.size
-    with _one_thread() if size * _largest_product(config) <= WORTH_SHARING else nullcontext():
-        history = fit(
-            model,
-            training,
-            validation,
-            optimizer=optimizer,
-            task=config.task,
-            epochs=config.epochs,
-            iterations=config.iterations,
-            time_limit=config.time_limit,
-            batch_size=config.batch_size,
-            drop_last=config.drop_last,
-            l2=config.l2,
-            label_smoothing=config.label_smoothing,
-            schedule=build_schedule(config, optimizer, -(-training.size // size)),
-            clip=config.clip,
-            clip_value=config.clip_value,
-            early_stopping=config.early_stopping,
-            compile=config.compile,
-            rng=order_rng,
-            callbacks=callbacks,
-            checkpoint=None if folder is None else Path(folder, "checkpoint.npz"),
-            resume=resume,
-        )
+    def until_now(history: History) -> Run:
         scores = {part.name: evaluate(model, part, config.task) for part in parts}
-    return Run(config, data_name, parts, model, history, scores, standardizer)
+        return Run(config, data_name, parts, model, history, scores, standardizer)
+
+    with _one_thread() if size * _largest_product(config) <= WORTH_SHARING else nullcontext():
+        try:
+            history = fit(
+                model,
+                training,
+                validation,
+                optimizer=optimizer,
+                task=config.task,
+                epochs=config.epochs,
+                iterations=config.iterations,
+                time_limit=config.time_limit,
+                batch_size=config.batch_size,
+                drop_last=config.drop_last,
+                l2=config.l2,
+                label_smoothing=config.label_smoothing,
+                schedule=build_schedule(config, optimizer, -(-training.size // size)),
+                clip=config.clip,
+                clip_value=config.clip_value,
+                early_stopping=config.early_stopping,
+                compile=config.compile,
+                rng=order_rng,
+                callbacks=callbacks,
+                checkpoint=None if folder is None else Path(folder, "checkpoint.npz"),
+                resume=resume,
+            )
+        except DivergedError as error:
+            error.run = until_now(error.history) if len(error.history) else None
+            raise
+        return until_now(history)
 
 
 def _parts(config: Config, data: Dataset | tuple[Dataset, ...]) -> tuple[Dataset, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import platform
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -16,9 +17,10 @@ import numpy as np
 
 from tinygrad_np import __version__, plot
 from tinygrad_np._files import atomic_write
-from tinygrad_np.data import Dataset, Preprocessing, Standardizer
+from tinygrad_np.data import DataError, Dataset, Preprocessing, Standardizer
 from tinygrad_np.draw import draw
 from tinygrad_np.tensor import Tensor
+from tinygrad_np.train.config import Config
 from tinygrad_np.train.evaluate import predict_logits
 from tinygrad_np.train.metrics import confusion_matrix
 from tinygrad_np.train.model_file import save_model
@@ -27,7 +29,7 @@ from tinygrad_np.train.report import Outcome, report_page
 from tinygrad_np.train.run import Run
 from tinygrad_np.train.step import objective
 
-__all__ = ["Report", "new_folder", "write_report"]
+__all__ = ["Report", "new_folder", "read_configuration", "write_configuration", "write_report"]
 
 
 # What a run folder holds, in the order to look at it.
@@ -42,6 +44,7 @@ CONTENTS = {
     "history.jsonl": "cost and accuracy of every epoch",
     "scores.json": "the table above",
     "config.json": "the options of this run",
+    "checkpoint.npz": "to go on from: train --resume",
 }
 
 
@@ -89,6 +92,30 @@ class Report:
     notes: list[str]
 
 
+def write_configuration(config: Config, data: Mapping[str, Any], folder: Path) -> None:
+    """Write ``config.json``: the options of a run, what its data are, and the versions that it is run by."""
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "tinygrad_np": __version__}
+    _write_json(folder / "config.json", {"data": dict(data), "options": asdict(config), "versions": versions})
+
+
+def read_configuration(folder: Path) -> tuple[Config, dict[str, Any]]:
+    """What :func:`write_configuration` wrote: the options, and what the data are.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    DataError
+        If it is something else.
+    """
+    path = folder / "config.json"
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return Config(**found["options"]), dict(found["data"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DataError(path, f"this is no configuration of a run: {error}") from None
+
+
 def write_report(run: Run, folder: Path, preprocessing: Preprocessing | None = None) -> Report:
     """Write what happened in ``run`` into ``folder``, which exists.
 
@@ -114,7 +141,8 @@ def write_report(run: Run, folder: Path, preprocessing: Preprocessing | None = N
     preprocessing = preprocessing or Preprocessing(judged.image_shape, standardizer=run.standardizer)
     save_model(folder / "model.npz", Predictor(run.model, run.task.name, judged.class_names, preprocessing,
                                                run.config.threshold, run.data_name))  # fmt: skip
-    _write_json(folder / "config.json", _configuration(run))
+    if not (folder / "config.json").exists():
+        write_configuration(run.config, {"data": run.data_name}, folder)
     _write_json(folder / "scores.json", {name: asdict(score) for name, score in run.scores.items()})
     _write_text(folder / "history.jsonl", run.history.to_json_lines())
     notes = [*_draw_graph(run, folder), *_draw_pictures(run, outcome, folder)]
@@ -127,11 +155,6 @@ def write_report(run: Run, folder: Path, preprocessing: Preprocessing | None = N
 def _raw(data: Dataset, standardizer: Standardizer | None) -> Dataset:
     """Examples as they were before they were standardized, so that pictures look like themselves."""
     return data if standardizer is None else replace(data, x=data.x * standardizer.scale + standardizer.mean)
-
-
-def _configuration(run: Run) -> dict[str, Any]:
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "tinygrad_np": __version__}
-    return {"data": run.data_name, "options": asdict(run.config), "versions": versions}
 
 
 def _draw_graph(run: Run, folder: Path) -> list[str]:
