@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinygrad_np import cli, nn
+from tinygrad_np import cli, nn, train
 from tinygrad_np.data import Preprocessing, Standardizer
 from tinygrad_np.train import Predictor, load_model, save_model
 
@@ -128,7 +129,7 @@ def test_draw_prints_the_layers_and_draws_the_graph(here: Path, capsys: Output) 
         assert cli.main(["draw", "model.npz", "--out", "graph.svg"]) == 0
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "compare", "draw"])
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "compare", "check", "draw"])
 def test_the_help_fits_a_terminal_and_has_examples_that_parse(command: str, capsys: Output) -> None:
     with pytest.raises(SystemExit) as leaving:
         cli.main([command, "--help"])
@@ -161,3 +162,30 @@ def test_compare_puts_a_deep_network_beside_one_without_hidden_layers(
     if task == "classes":
         p = {name: load_model(Path("out", name)) for name in ("logistic", "deep")}
         assert p["logistic"].task == "binary"
+
+
+def test_check_gives_a_verdict_on_the_gradients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    np.savez("a.npz", x=x, y=np.arange(40) % 3)
+    typed = ["--data", "a.npz", "--layers", "5", "--l2", "1", "--standardize"]
+    assert cli.main(["check", *typed]) == 0
+    assert "in double precision: the gradients are right." in capsys.readouterr().out
+    assert cli.main(["train", *typed, "--epochs", "1", "--out", "out", "--check-gradients", "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["gradients", "data", "epoch", "done"]
+    assert events[0]["right"]
+    right = train.check_gradients
+
+    def wrong(*given: Any, **options: Any) -> train.GradientVerdict:
+        verdict = right(*given, **options)
+        return replace(verdict, parameters=[replace(each, formula=0.5) for each in verdict.parameters])
+
+    monkeypatch.setattr(train, "check_gradients", wrong)
+    assert cli.main(["check", *typed]) == 1
+    assert "WRONG gradients of layers.0.weight" in capsys.readouterr().out
+    assert cli.main(["train", *typed, "--check-gradients", "--quiet", "--out", "other"]) == 1
+    assert capsys.readouterr().err.endswith("the gradients do not agree (--check-gradients), and nothing was trained\n")
+    assert not Path("other").exists()

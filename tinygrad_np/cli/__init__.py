@@ -8,14 +8,14 @@ import sys
 from collections.abc import Sequence
 
 from tinygrad_np import __version__
-from tinygrad_np.cli import compare, draw, evaluate, predict, train
+from tinygrad_np.cli import check, compare, draw, evaluate, predict, train
 from tinygrad_np.cli.parser import Failure, Parser, say
 from tinygrad_np.data import DataError
 from tinygrad_np.train import OptionError
 
 __all__ = ["main"]
 
-COMMANDS = {"train": train, "predict": predict, "evaluate": evaluate, "compare": compare, "draw": draw}
+COMMANDS = {"train": train, "predict": predict, "evaluate": evaluate, "compare": compare, "check": check, "draw": draw}
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "tinygrad-np") -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_np import train
+from tinygrad_np.cli.check import check
 from tinygrad_np.cli.options import add_config_options, add_data_options, config_of
 from tinygrad_np.cli.parser import Commands, Failure, aligned
 from tinygrad_np.cli.parts import add_part_options, load_parts
@@ -67,6 +68,8 @@ def run(arguments: argparse.Namespace, command: str) -> None:
     config = config_of(arguments)
     found, parts = load_parts(arguments, config)
     complete = config.fitted_to(parts[0])
+    if config.check_gradients:
+        _check_gradients(arguments, complete, parts[0])
     with run_folder(arguments.out, found.name, config, resume=resume) as folder:
         _say_what_was_found(arguments, found, parts, complete)
         train.write_configuration(complete, data_arguments(arguments), folder)
@@ -91,6 +94,17 @@ def run(arguments: argparse.Namespace, command: str) -> None:
         print(f"\nWritten to {folder}")
     else:
         _print_report(report, arguments, command)
+
+
+def _check_gradients(arguments: argparse.Namespace, config: train.Config, training: Dataset) -> None:
+    verdict = check(config, training)
+    if arguments.json:
+        parameters = [{**asdict(each), "right": each.right} for each in verdict.parameters]
+        _print_json("gradients", right=verdict.right, examples=verdict.n_examples, parameters=parameters)
+    elif not arguments.quiet:
+        print(verdict, file=sys.stderr, flush=True)
+    if not verdict:
+        raise Failure("the gradients do not agree (--check-gradients), and nothing was trained", 1)
 
 
 def _say_what_was_found(
