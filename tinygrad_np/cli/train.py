@@ -76,7 +76,9 @@ def run(arguments: argparse.Namespace, command: str) -> None:
         diverged = ""
         try:
             with _progress(arguments, complete) as callback:
-                done = train.run(config, parts if len(parts) > 1 else parts[0], [callback], folder=folder, resume=resume)
+                done = train.run(
+                    config, parts if len(parts) > 1 else parts[0], [callback], folder=folder, resume=resume
+                )
         except train.DivergedError as error:
             if error.run is None:
                 raise

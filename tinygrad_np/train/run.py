@@ -120,6 +120,7 @@ def run(
     model = config.build_model(model_rng)
     optimizer = build_optimizer(config, model.parameters())
     size = config.batch_size or training.size
+
     def until_now(history: History) -> Run:
         scores = {part.name: evaluate(model, part, config.task) for part in parts}
         return Run(config, data_name, parts, model, history, scores, standardizer)
