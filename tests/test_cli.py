@@ -331,3 +331,16 @@ def test_a_run_that_diverges_late_keeps_the_last_good_network(tmp_path, monkeypa
     assert len(history) == int(epoch) - 1
     weights = train.load_model("out").model.state_dict()
     assert all(np.isfinite(array).all() for array in weights.values())
+
+
+def test_event_files_for_tensorboard_are_written_where_it_is_installed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    typed = ["train", "--layers", "8", "--epochs", "1", "--quiet", "--tensorboard", "--out", "x"]
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert cli.main(typed) == 2
+    assert "'tinygrad_np[tensorboard]'" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+    monkeypatch.delitem(sys.modules, "tensorboardX")
+    pytest.importorskip("tensorboardX")
+    assert cli.main(typed) == 0
+    assert list((tmp_path / "x" / "tensorboard").iterdir())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ examples:
         help="no progress, no explanations: only the final scores, and where the files are")
     output.add_argument("--json", action="store_true",
         help="on stdout one JSON object per line: the data, each epoch, the result")
+    output.add_argument("--tensorboard", action="store_true",
+        help="write event files for TensorBoard, too (needs the extra tensorboard)")
     # fmt: on
     parser.set_defaults(parser=parser)
 
@@ -75,10 +77,9 @@ def run(arguments: argparse.Namespace, command: str) -> None:
         train.write_configuration(complete, data_arguments(arguments), folder)
         diverged = ""
         try:
-            with _progress(arguments, complete) as callback:
-                done = train.run(
-                    config, parts if len(parts) > 1 else parts[0], [callback], folder=folder, resume=resume
-                )
+            with _progress(arguments, complete) as show, _tensorboard(arguments, folder) as boards:
+                data = parts if len(parts) > 1 else parts[0]
+                done = train.run(config, data, [show, *boards], folder=folder, resume=resume)
         except train.DivergedError as error:
             if error.run is None:
                 raise
@@ -143,6 +144,15 @@ def _progress(
     if arguments.quiet:
         return nullcontext(lambda epoch: None)
     return train.progress(config.epochs, sys.stderr, percent=config.task != "regression")
+
+
+@contextmanager
+def _tensorboard(arguments: argparse.Namespace, folder: Path) -> Iterator[list[train.TensorBoard]]:
+    if not arguments.tensorboard:
+        yield []
+        return
+    with train.TensorBoard(folder / "tensorboard") as board:
+        yield [board]
 
 
 def _print_json(event: str, **fields: Any) -> None:
