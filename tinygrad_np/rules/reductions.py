@@ -23,7 +23,9 @@ def unreduce(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
 
 
 def _axes(shape: tuple[int, ...], axis: Axis) -> Any:
-    return range(len(shape)) if axis is None else (axis,) if isinstance(axis, int | np.integer) else axis
+    if axis is None or not shape:  # ufuncs reduce a scalar along axis 0, which it does not have
+        return range(len(shape))
+    return (axis,) if isinstance(axis, int | np.integer) else axis
 
 
 def _count(shape: tuple[int, ...], axis: Axis) -> int:
