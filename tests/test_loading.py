@@ -92,6 +92,19 @@ def test_mistakes_in_a_table(tmp_path: Path, text: str | bytes, problem: str) ->
     assert str(caught.value).startswith(f"{path}{problem}"), str(caught.value)
 
 
+def test_labels_in_several_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, "t.csv", "rain,a,wind,b\n1,5,0,6\n0,7,1,8\n")
+    found = load(path, label="wind,rain")
+    assert (found.x.tolist(), found.labels.tolist()) == ([[5, 6], [7, 8]], [[0, 1], [1, 0]])
+    data = found.dataset()
+    assert (data.class_names, data.y.tolist()) == (("wind", "rain"), [[0, 1], [1, 0]])
+    assert load(path, label="a,b").dataset("regression").y.tolist() == [[5, 6], [7, 8]]
+    with pytest.raises(DataError, match="no column 'snow'; there are rain, a, wind, b"):
+        load(path, label="rain,snow")
+    with pytest.raises(DataError, match="labels in several columns are numbers"):
+        load(written(tmp_path, "u.csv", "rain,a,wind\nyes,5,0\n"), label="rain,wind")
+
+
 def test_a_column_that_is_not_there(tmp_path: Path) -> None:
     path = written(tmp_path, "t.csv", PIXELS)
     with pytest.raises(DataError, match="no column 'digit'; there are label, pixel0"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,16 +68,26 @@ def _scores(predictor: Predictor, data: Dataset) -> tuple[dict[str, Any], dict[s
     if task.name == "regression":
         errors = task.predict(logits) - data.y
         return {"R2": score, "rms error": float(np.sqrt(np.mean(errors**2)))}, {}
+    predicted = task.predict(logits, predictor.threshold)
     if task.name == "multilabel":
-        return {"all labels right": score}, {}
-    low, high = interval(round(score * data.size), data.size)
-    each = precision_recall_f1(data.y, predictor.predict(data.x), len(data.class_names), None)
-    by_class = {
-        name: {"precision": float(p), "recall": float(r), "f1": float(f)}
-        for name, p, r, f in zip(data.class_names, *each, strict=True)
-    }
+        answers = (
+            precision_recall_f1(a.astype(np.int64), b, 2, "binary") for a, b in zip(data.y.T, predicted.T, strict=True)
+        )
+        return {"all labels right": score}, _by_name(data, *zip(*answers, strict=True))
+    right = int(np.count_nonzero(predicted == data.y))
+    low, high = interval(right, data.size)
+    each = precision_recall_f1(data.y, predicted, len(data.class_names), None)
     cost = log_loss(data.y, task.proba(logits))
-    return {"accuracy": score, "95% interval from": low, "to": high, "log loss": cost}, by_class
+    scores = {"accuracy": right / data.size, "95% interval from": low, "to": high, "log loss": cost}
+    return scores, _by_name(data, *each)
+
+
+def _by_name(data: Dataset, *scores: Sequence[float]) -> dict[str, dict[str, float]]:
+    rows = zip(*scores, strict=True)
+    return {
+        name: dict(zip(("precision", "recall", "f1"), map(float, row), strict=True))
+        for name, row in zip(data.class_names, rows, strict=True)
+    }
 
 
 def _written(name: str, value: float) -> str:

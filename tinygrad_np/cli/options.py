@@ -69,7 +69,8 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_reading(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--label", metavar="COLUMN",
-        help="the column of labels of a table, by name or by number, from 0 (the one called label, class, target or y)")
+        help="the column of labels of a table, by name or by number, from 0; several names with commas between "
+             "(the one called label, class, target or y)")
     group.add_argument("--delimiter", metavar="C", type=_character,
         help="what is between the columns (comma, semicolon or tab, whichever there is)")
 

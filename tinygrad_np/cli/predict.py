@@ -113,7 +113,8 @@ def _read(
         # The labels of a table that was for training are no features.
         names = column_names(path, arguments.delimiter)
         by_place = preprocessing.label.isdecimal() and len(names) == predictor.n_inputs + 1
-        label = preprocessing.label if by_place or preprocessing.label in names else None
+        there = preprocessing.label in names or set(preprocessing.label.split(",")) <= set(names)
+        label = preprocessing.label if by_place or there else None
     examples = load(path, label=label, delimiter=arguments.delimiter, dtype=dtype)
     x = preprocessing.conform(examples)
     predictor.check(x, source)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_np.data.archives import read_hdf5, read_npy, read_npz
-from tinygrad_np.data.csv import LABELS, Table, read_csv
+from tinygrad_np.data.csv import LABELS, Table, column_names, read_csv
 from tinygrad_np.data.errors import DataError
 from tinygrad_np.data.examples import Examples, checked_examples, text_of
 from tinygrad_np.data.idx_files import is_idx, load_idx, load_idx_folder
@@ -70,7 +70,7 @@ def load(
     source : path_like, str, DataFrame, array or pair of arrays
         A folder that is called as a data set is ``"./mnist"``.
     label : str or int, optional
-        The column of labels of a table.
+        The column of labels of a table; or the names of several columns of numbers, with commas between.
     delimiter : str, optional
         Between the columns of a table.
     image_size : tuple of int
@@ -111,7 +111,7 @@ def load(
             data.x, data.y, data.class_names, data.image_shape, data.name, "pictures", scale=255, resized=True
         )
     if kind in _TABLES:
-        return _from_table(read_csv(path, label=label, delimiter=delimiter, dtype=dtype), path.name, dtype)
+        return _from_table(_read_table(path, label, delimiter, dtype), path.name, dtype)
     if kind == ".npz" or kind in _HDF5:
         arrays = read_npz(path) if kind == ".npz" else read_hdf5(path)
         return _from_arrays(arrays, path, dtype)
@@ -167,11 +167,30 @@ def _from_frame(frame: Any, label: str | int | None, dtype: DTypeLike) -> Exampl
     return _from_table(table, "DataFrame", dtype)
 
 
+def _read_table(path: Path, label: str | int | None, delimiter: str | None, dtype: DTypeLike) -> Table:
+    """A table with one column of labels, or with several that ``label`` names with commas between."""
+    columns = column_names(path, delimiter) if isinstance(label, str) and "," in label else []
+    if not columns or not isinstance(label, str) or label in columns:
+        return read_csv(path, label=label, delimiter=delimiter, dtype=dtype)
+    first, *others = label.split(",")
+    table = read_csv(path, label=first, delimiter=delimiter, dtype=dtype)
+    missing = [name for name in others if name not in table.columns]
+    if missing or table.labels is None:
+        raise DataError(path, f"there is no column {missing[0]!r}; there are {', '.join(columns[:5])}, ...")
+    if table.labels.dtype.kind not in "biuf":
+        raise DataError(path, "labels in several columns are numbers", column=first)
+    places = [table.columns.index(name) for name in others]
+    rest = [i for i in range(len(table.columns)) if i not in places]
+    labels = np.column_stack([table.labels, table.features[:, places]])
+    return Table(table.features[:, rest], labels, [table.columns[i] for i in rest], label)
+
+
 def _from_table(table: Table, name: str, dtype: DTypeLike) -> Examples:
     """Columns that are called pixel0, pixel1 ... are bytes of a square picture."""
     examples = checked_examples(table.features, table.labels, name, dtype, kind="a table")
     named = not all(column.isdecimal() for column in table.columns)  # by a header, not by their places
-    examples = replace(examples, columns=tuple(table.columns) if named else (), label=table.label)
+    several = () if table.labels is None or table.labels.ndim == 1 else tuple((table.label or "").split(","))
+    examples = replace(examples, columns=tuple(table.columns) if named else (), label=table.label, class_names=several)
     if not all(column.lower().startswith("pixel") for column in table.columns):
         return examples
     side = math.isqrt(len(table.columns))

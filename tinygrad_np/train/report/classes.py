@@ -15,7 +15,7 @@ __all__ = ["class_sections", "label_section"]
 _SMALL, _MATRIX = 12, 30
 
 #: Rows and pictures in a list.
-_ROWS, _MISTAKES = 60, 30
+_ROWS, _MISTAKES = 60, 36
 
 
 def class_sections(outcome: Outcome) -> list[Markup]:
