@@ -1,151 +1,91 @@
-"""Compiled steps against the same steps tuned by hand: times in turns, and their ratios.
+"""Compiled functions against NumPy tuned by hand, at close quarters: in one process, in turns, and their ratios.
 
-``python -m benchmarks.compiled`` prints a table. Both compute the same losses, or it stops; BLAS has one thread, and
-times are those of the processor, so that other programs do not count.
+``python -m benchmarks.compiled`` prints a table; ``python -m benchmarks.compiled W1 W8 --backends numpy numba`` a part
+of it. All compute the same, or it stops. With one thread, times are those of the processor, so that other programs do
+not count; with more, BLAS and the loops of compiled functions use them.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
-import numpy as np
+from benchmarks.harness import ONE_THREAD, Clock, check_agreement
+from benchmarks.implementations import PRODUCTS, TUNED
+from benchmarks.report import in_words
+from benchmarks.tasks import TASKS, Training
+from benchmarks.worker import first_steps
+from tinygrad_np._extras import require
 
-from benchmarks.hand_tuned import Classifier, Tiny, gradient_of_chain
-from tinygrad_np import Tensor, nn, optim, value_and_grad
-from tinygrad_np import compile as tinygrad_compile
-from tinygrad_np import functional as F
+__all__ = ["measured"]
 
-__all__ = ["WORKLOADS", "measured"]
-
-Step = Callable[[], Any]
-Steps = tuple[Step, Step]  # compiled, by hand
-
-_LR = 1e-3
-
-
-def w1(backend: str) -> Steps:
-    """2-16-16-1 with tanh, batch 32, sigmoid cross-entropy, SGD."""
-    rng = np.random.default_rng(0)
-    model = nn.Sequential(nn.Linear(2, 16, rng=0), np.tanh, nn.Linear(16, 16, rng=1), np.tanh, nn.Linear(16, 1, rng=2))
-    optimizer = optim.SGD(model.parameters(), lr=_LR)
-    x, y = rng.standard_normal((32, 2)).astype(np.float32), rng.integers(0, 2, (32, 1)).astype(np.float32)
-    by_hand, lr = Tiny([np.array(p) for p in map(_array, model.parameters())], 32), np.array(_LR, np.float32)
-    step = _training(lambda x: F.sigmoid_cross_entropy(model(x), y), optimizer, backend)
-    return lambda: step(x), lambda: by_hand(x, y, lr)
+#: Backend -> how its implementation is called.
+_BACKENDS = {"numpy": "tinygrad_np, compiled", "numba": "tinygrad_np, numba", "products": PRODUCTS}
+_AGREEMENT = 1e-3  # relative: float32, summed in other orders
 
 
-def classifier(sizes: list[int], batch: int) -> Callable[[str], Steps]:
-    """A relu network with softmax cross-entropy and Adam."""
+def measured(
+    workload: str, backends: Sequence[str], rounds: int, seconds: float, clock: Clock
+) -> tuple[float, dict[str, float]]:
+    """Return the seconds that a step takes by hand, and for each backend the ratio to it.
 
-    def build(backend: str) -> Steps:
-        rng = np.random.default_rng(0)
-        model = nn.MLP(sizes, rng=0)
-        optimizer = optim.Adam(model.parameters(), lr=_LR)
-        x = rng.standard_normal((batch, sizes[0])).astype(np.float32)
-        labels = rng.integers(0, sizes[-1], batch)
-        by_hand, count = Classifier([np.array(p) for p in map(_array, model.parameters())], batch), [0]
-        step = _training(lambda x: F.softmax_cross_entropy(model(x), labels), optimizer, backend)
-
-        def hand() -> Any:
-            count[0] += 1
-            root = (1 - 0.999 ** count[0]) ** 0.5
-            scale = np.array(_LR * root / (1 - 0.9 ** count[0]), np.float32)
-            return by_hand(x, labels, scale, np.array(1e-8 * root, np.float32))
-
-        return lambda: step(x), hand
-
-    return build
-
-
-def w8(backend: str) -> Steps:
-    """The gradient of ``mean(tanh(x * w + b)**2 * sigmoid(x))`` by x, w, b of 1e6 elements."""
-    rng, n = np.random.default_rng(0), 1_000_000
-    arrays = [rng.standard_normal(n).astype(np.float32) for _ in range(3)]
-    gradient = gradient_of_chain(n)
-
-    def loss(x: Any, w: Any, b: Any) -> Any:
-        return np.mean(np.tanh(x * w + b) ** 2 * F.sigmoid(x))
-
-    step = tinygrad_compile(lambda x, w, b: value_and_grad(loss, (0, 1, 2))(x, w, b), backend=backend)
-    return lambda: step(*arrays)[0], lambda: gradient(*arrays)[0]
-
-
-def _training(loss: Callable[[Any], Any], optimizer: Any, backend: str) -> Callable[[Any], Any]:
-    def step(x: Any) -> Any:
-        value = loss(x)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        return value
-
-    return tinygrad_compile(step, backend=backend)  # type: ignore[no-any-return]
-
-
-def _array(p: Tensor) -> Any:
-    return p.detach().numpy() if hasattr(p, "numpy") else p._data
-
-
-WORKLOADS: dict[str, Callable[[str], Steps]] = {
-    "W1: 2-16-16-1, batch 32, SGD": w1,
-    "W2: 784-128-64-10, batch 64, Adam": classifier([784, 128, 64, 10], 64),
-    "W3: 784-256-128-10, batch 512, Adam": classifier([784, 256, 128, 10], 512),
-    "W6: 784-10, batch 128, Adam": classifier([784, 10], 128),
-    "W8: 1e6 elements": w8,
-}
-
-
-def measured(build: Callable[[str], Steps], backend: str, rounds: int, seconds: float) -> tuple[float, float]:
-    """Return microseconds of a compiled step, and its ratio to the one by hand."""
-    ours, by_hand = build(backend)
-    for i in range(5):
-        a, b = float(_number(ours())), float(_number(by_hand()))
-        assert abs(a - b) < 1e-4 * abs(b), f"losses of step {i} differ: {a} compiled, {b} by hand"
-    calls = [_calls(step, seconds) for step in (ours, by_hand)]
-    times: list[list[float]] = []
+    The median of ``rounds`` rounds, in each of which everyone has a turn of so many seconds.
+    """
+    task = TASKS[workload]
+    firsts = {"by hand": first_steps(TUNED, task)} | {name: first_steps(_BACKENDS[name], task) for name in backends}
+    same = {name: first.outcome for name, first in firsts.items() if name != "products"}
+    check_agreement(same, _AGREEMENT)
+    steps = [first.step for first in firsts.values()]
+    calls = [_calls(step, seconds, clock) for step in steps]
+    times = []
     for turn in range(rounds):
-        taken = [0.0, 0.0]
-        for i in (0, 1) if turn % 2 else (1, 0):
-            step, n = (ours, by_hand)[i], calls[i]
-            start = time.process_time()
+        taken = dict.fromkeys(firsts, 0.0)
+        for name, step, n in sorted(zip(firsts, steps, calls, strict=True), reverse=bool(turn % 2)):
+            start = clock()
             for _ in range(n):
                 step()
-            taken[i] = (time.process_time() - start) / n
+            taken[name] = (clock() - start) / n
         times.append(taken)
-    return median(a for a, _ in times) * 1e6, median(a / b for a, b in times)
+    ratios = {name: median(taken[name] / taken["by hand"] for taken in times) for name in backends}
+    return median(taken["by hand"] for taken in times), ratios
 
 
-def _number(loss: Any) -> Any:
-    return loss.item() if hasattr(loss, "item") else loss
-
-
-def _calls(step: Step, seconds: float) -> int:
-    start = time.process_time()
+def _calls(step: Callable[[], Any], seconds: float, clock: Clock) -> int:
+    start = clock()
     for _ in range(3):
         step()
-    return max(1, round(seconds * 3 / (time.process_time() - start)))
+    return max(1, round(seconds * 3 / (clock() - start)))
 
 
-def main(backends: list[str]) -> None:
+@contextmanager
+def _threads(n: int) -> Iterator[None]:
+    with require("threadpoolctl", "bench").threadpool_limits(n):
+        yield
+
+
+def main() -> None:
     """Print the table."""
-    print(f"| workload | {' | '.join(f'{b}: µs' + ' | / by hand' for b in backends)} |")
-    print("|---|" + "---|---|" * len(backends))
-    for name, build in WORKLOADS.items():
-        cells = []
-        for backend in backends:
-            taken, ratio = measured(build, backend, 15, 0.03)
-            cells += [f"{taken:.0f}", f"{ratio:.2f}"]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.compiled", description=__doc__)
+    all_of = [name for name in TASKS if name not in ("W7-100k", "W7-1M")]
+    parser.add_argument("workloads", nargs="*", default=all_of, metavar="WORKLOAD", help="default: all but the longest")
+    parser.add_argument("--backends", nargs="+", default=["numpy"], choices=_BACKENDS)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    print(f"| workload | by hand | {' | '.join(options.backends)} |")
+    print("|---|---|" + "---|" * len(options.backends))
+    clock = ONE_THREAD if options.threads == 1 else time.perf_counter
+    with _threads(options.threads):
+        for name in options.workloads:
+            backends = [b for b in options.backends if b != "products" or isinstance(TASKS[name], Training)]
+            by_hand, ratios = measured(name, backends, options.rounds, 0.03, clock)
+            cells = [f"{ratios[b]:.2f}" if b in ratios else "" for b in options.backends]
+            print(f"| {name}: {TASKS[name]} | {in_words(by_hand)} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
-    try:
-        from threadpoolctl import threadpool_limits
-    except ModuleNotFoundError:
-        threadpool_limits = nullcontext  # type: ignore[assignment]
-    with threadpool_limits(1):
-        main(sys.argv[1:] or ["numpy"])
+    main()

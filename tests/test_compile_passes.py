@@ -76,7 +76,7 @@ def test_biases_become_part_of_products() -> None:
     readers = {step.function for step in program.steps if biases.intersection(operands(step))}
     assert readers == {join}
     assert len(products) == 3 + 3 + 2 + 1  # forward, gradients of the parameters, those of the layers, the loss
-    small, large = (build(classifier([784, 16, 10], batch).program) for batch in (8, 2048))
+    small, large = (build(classifier([100, 16, 10], batch).program) for batch in (8, 2048))
     assert sum(step.function is join and len(step.args) == 2 for step in small.program.steps) == 2  # W2 and b2, h and 1
     assert sum(step.function is join and len(step.args) == 2 for step in large.program.steps) == 0
 

@@ -54,7 +54,7 @@ class Signature:
         self._scope: dict[str, Any] = {
             "is_": is_, "asarray": np.asarray, "copyto": np.copyto,
             "Tensor": Tensor, "apart": apart, "overlap": np.may_share_memory, "wrap": wrap, "handed_out": handed_out,
-            "mode": mode, "MISS": MISS, "GAP": _GAP, "LAST": [], "SEEN": {},
+            "mode": mode, "MISS": MISS, "GAP": _GAP, "LAST": [],
         }  # fmt: skip
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
         self.reads: dict[Source, str] = {}  # the variable for what a call finds

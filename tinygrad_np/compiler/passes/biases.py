@@ -103,7 +103,9 @@ def _groups(program: Program) -> dict[Value, list[Value]]:
 
 
 def _can_be_transposed(value: Value) -> bool:
-    return is_elementwise(value) or (is_contraction(value) and all(len(arg.shape) == 2 for arg in value.args))
+    if is_contraction(value):  # with transposed operands, products of long rows take up to twice the time
+        return all(len(arg.shape) == 2 and size(arg) <= _LARGEST for arg in value.args)
+    return is_elementwise(value)
 
 
 class _Rewriting:
