@@ -193,6 +193,35 @@ def test_gradients_add_up_without_zero_grad(backend: str) -> None:
 
 
 @both
+def test_gradients_that_are_given(backend: str) -> None:
+    def train(wrapped: Callable[[Step], Step]) -> list[Any]:
+        w = Tensor(np.arange(3.0), requires_grad=True)
+        optimizer = optim.Adam([w], lr=0.1)
+
+        @wrapped
+        def step(g: Any) -> None:
+            w.grad = g
+            optimizer.step()
+
+        left, kept = [], []
+        for i in range(5):
+            given = Tensor(np.arange(3.0) * i)
+            step(given)
+            left += [w.detach(), w.grad]
+            kept.append((w.grad, given))
+            given += 1.0
+        assert all(np.array_equal(bare(grad) + 1, bare(given)) for grad, given in kept)
+        for i in range(5):
+            array = np.arange(3.0) + i
+            step(array)
+            array[:] = 9  # an ndarray may change, a gradient does not
+            left += [w.detach(), w.grad]
+        return left
+
+    assert_same(train(lambda step: compile(step, backend=backend)), train(lambda step: step), backend)
+
+
+@both
 def test_gradient_descent_by_hand(backend: str) -> None:
     def make() -> Any:
         w, b = Tensor(np.ones((3, 2)), requires_grad=True), Tensor(np.zeros(2), requires_grad=True)

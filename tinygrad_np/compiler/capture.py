@@ -96,7 +96,10 @@ class _Harvest:
         rebuild = None if alone else flatten(tree_map(lambda leaf: 0, result))[1]  # not to keep the result alive
         outputs = list(map(self._output, leaves))
         results = [output.value for output in outputs if output.value is not None]
-        results += [s.after for s in self.sources if s.kind == "grad" and s.changes and s.after is not None]
+        tensors = {s.before: s for s in self.sources if s.kind == "tensor" and not s.changes}
+        for grad in (s for s in self.sources if s.kind == "grad" and s.changes and s.after is not None):
+            grad.given = tensors.get(grad.after)
+            results += [grad.after] if grad.given is None and grad.after is not None else []
         updates = {s.before: s.after for s in self.sources if s.kind != "grad" and s.changes if s.before and s.after}
         checked = [check.value for check in self.recording.checks]
         needed, looked_at = (
@@ -123,12 +126,13 @@ class _Harvest:
         given = {leaf.node for leaf in flatten(arguments)[0] if isinstance(leaf, Tensor) and leaf.requires_grad}
         return bool(nodes and given) and not given.isdisjoint(walk(*nodes, constants=False))
 
-    def _value_of(self, thing: Any) -> Value:
-        """The Value of something that is handed out."""
+    def _value_of(self, thing: Any, known: Value | None = None) -> Value:
+        """The Value of something that is handed out, unless it is ``known``: then it is there already."""
         value = self.recording.operands(thing._data if isinstance(thing, Tensor) else thing)
         if not isinstance(value, Value):  # a number that was not traced
             value = self.recording.number(_the_number, thing, like=thing)
-        self.now[value] = bare(thing._data if isinstance(thing, Tensor) else thing)
+        if value is not known:
+            self.now[value] = bare(thing._data if isinstance(thing, Tensor) else thing)
         return value
 
     def _look_at(self, source: Source) -> None:
@@ -152,7 +156,7 @@ class _Harvest:
                 f"a compiled function leaves a Tensor that requires a gradient in {source.before.name!r}: its graph "
                 f"would grow from call to call; use .detach(), or compute it under no_grad()"
             )
-        source.after = self._value_of(found)
+        source.after = self._value_of(found, None if source.rebound else source.before)
         if source.written:
             for other in self.sources:
                 if other is not source and other.kind == "array" and np.may_share_memory(other.thing, source.thing):

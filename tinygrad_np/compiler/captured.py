@@ -36,6 +36,8 @@ class Source:
         Whether another object is in its place after the call.
     recorded : bool
         Whether a gradient requires a gradient.
+    given : Source or None
+        The Tensor whose array a gradient is, unchanged: as such arrays do not change, it need not be copied.
     """
 
     kind: str
@@ -45,6 +47,7 @@ class Source:
     after: Value | None = None
     rebound: bool = False
     recorded: bool = False
+    given: Source | None = None
 
     @property
     def changes(self) -> bool:

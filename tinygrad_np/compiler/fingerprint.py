@@ -25,8 +25,9 @@ def fingerprint(captured: Captured) -> Fingerprint:
     ]
     lines += [(f"{draw.method} {draw.args} {draw.kwargs}", ()) for draw in captured.draws]
     lines += [(f"expected {check.expected}", ()) for check in captured.checks]
+    places = {source: i for i, source in enumerate(captured.sources)}
     lines += [
-        (f"{s.kind} {s.after is None}, {s.changes}, {s.rebound}, {s.recorded}", ())
+        (f"{s.kind} {s.after is None}, {s.changes}, {s.rebound}, {s.recorded}, {s.given and places[s.given]}", ())
         for s in captured.sources
         if s.kind != "grad" or s.changes or s.after
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np.compiler.kinds import is_seen
 from tinygrad_np.compiler.program import Program, Value
 
 __all__ = ["Interpreted", "interpret"]
@@ -60,7 +61,9 @@ class Interpreted:
 
     def __call__(self, inputs: list[Any], state: list[Any], replaced: Any = ()) -> tuple[list[Any], list[Any]]:
         with np.errstate(all="ignore"):  # what an operation did or did not warn of, it has said when captured
-            return interpret(self.program, inputs, state)
+            results, state = interpret(self.program, inputs, state)
+        seen = map(is_seen, self.program.results)
+        return [a.copy() if old else a for a, old in zip(results, seen, strict=True)], state
 
     @property
     def source(self) -> str:

@@ -12,7 +12,7 @@ from tinygrad_np.compiler.program import Value
 
 __all__ = [
     "SLOW_WITH_A_NUMBER", "is_array_of", "is_basic_index", "is_constant", "is_contraction", "is_elementwise",
-    "is_pure", "is_scalar", "is_view", "reduced_axes", "reducing_ufunc", "scalar_of",
+    "is_pure", "is_scalar", "is_seen", "is_view", "reduced_axes", "reducing_ufunc", "scalar_of",
 ]  # fmt: skip
 
 SLOW_WITH_A_NUMBER = (np.maximum, np.minimum)  # twice as fast on two arrays of one shape
@@ -95,6 +95,13 @@ def is_view(value: Value) -> bool:
         x = value.args[0]
         return len(value.args) == 2 and isinstance(value.args[1], np.dtype) and x.dtype.itemsize == value.dtype.itemsize
     return value.function in (np.reshape, np.transpose, np.broadcast_to)
+
+
+def is_seen(value: Value) -> bool:
+    """Whether an array is one that was there before, or a view of it: what is returned would change with it."""
+    while is_view(value):
+        value = value.args[0]
+    return value.function is None
 
 
 def is_constant(arg: Any) -> bool:

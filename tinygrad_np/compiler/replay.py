@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +59,7 @@ class Replay:
         for source in captured.sources:
             if source.kind == "grad":
                 if source.changes:
-                    new = next(grads) if source.after is not None else "None"
+                    new = self._gradient(source, grads)
                     new = f"handed_out({new}, [{self._signature.node(source)}])" if source.recorded else new
                     always.append(f"{self._signature.node(source)}.grad = {new}")
             elif source.changes and source.kind == "number":
@@ -79,9 +79,15 @@ class Replay:
 
     def _replaced(self) -> str:
         """The expressions for the gradients that the last results replace, as long as these have no graph."""
-        grads = [s for s in self._captured.sources if s.kind == "grad" and s.changes and s.after is not None]
+        grads = [s for s in self._captured.sources if s.kind == "grad" and s.changes and s.after and not s.given]
         known = all(s.before is not None and not s.recorded for s in grads)
         return ", ".join(f"{self._signature.node(s)}.grad" for s in grads) if known else ""
+
+    def _gradient(self, source: Source, results: Iterator[str]) -> str:
+        """The expression for what is left as a gradient."""
+        if source.given is not None:
+            return self._signature.reads[source.given]
+        return next(results) if source.after is not None else "None"
 
     def _places(self) -> list[str]:
         """The expressions for the generator of each draw."""
@@ -123,7 +129,7 @@ class Replay:
             if output.value.weak:
                 made.append(names[output.value])
                 continue
-            found = f"r{n}{'.copy()' if _is_seen(output.value) else ''}"
+            found = f"r{n}"
             n += 1
             match output.kind:
                 case "tensor":
@@ -150,10 +156,3 @@ def apart(arrays: list[Any], targets: list[Any]) -> list[Any]:
 def indented(line: str) -> str:
     """A line of code, further in."""
     return f"    {line}"
-
-
-def _is_seen(value: Any) -> bool:
-    """Whether an array is one that was there before, or a view of it: what is returned would change with it."""
-    while value.function in (operator.getitem, np.reshape, np.transpose, np.broadcast_to):
-        value = value.args[0]
-    return value.function is None

@@ -12,6 +12,7 @@ from tinygrad_np.compiler.kinds import (
     SLOW_WITH_A_NUMBER,
     is_array_of,
     is_contraction,
+    is_seen,
     reduced_axes,
     reducing_ufunc,
     scalar_of,
@@ -277,7 +278,7 @@ class Source:
         """Write what comes last: the copies of new states that do not lie there yet, and the results."""
         results, states = [], set(self.program.state)
         for result in self.program.results:
-            ours = result.function is None or result in self.memory.fixed or self.memory.may_be_ours(result)
+            ours = is_seen(result) or result in self.memory.fixed or self.memory.may_be_ours(result)
             lent = result in self.memory.lent and self.name(result) not in results
             text = f"{self.name(result)}.copy()" if ours and not lent else self.name(result)
             known = result.function is None or result in self.memory.fixed

@@ -159,7 +159,7 @@ class StandIns:
         for tensor, array, _, _ in self._tensors:
             tensor._data = array
         for source in self.sources:
-            new: Any = None if source.after is None else now[source.after]
+            new: Any = now.get(source.after) if source.after else None
             if source.kind == "grad":
                 if source.thing._node is not None:
                     parents = [source.thing._node] * source.recorded
