@@ -56,9 +56,9 @@ class Config:
     initializer: str | None = option(None, "of the weights", _NETWORK, choices=initializers.NAMES,
         shown="what suits the activation")
     dropout: float = option(None, "probability of dropping a hidden unit while training", _NETWORK,
-        parse=float, metavar="P", limit="fraction", shown="0.3")
+        parse=float, metavar="P", limit="fraction", shown="0.2")
     keep_prob: float | None = option(None, "probability of keeping it: 1 - dropout", _NETWORK, parse=float,
-        metavar="P", limit="probability", shown="0.7")
+        metavar="P", limit="probability", shown="0.8")
     task: str | None = option(None, "what kind of problem it is", _NETWORK, choices=TASKS, shown="by the data")
     dtype: str = option("float32", "precision of the computation", _NETWORK, choices=("float32", "float64"))
 
@@ -95,9 +95,9 @@ class Config:
 
     learning_rate: float = option(None, "step size", _RATE, parse=float, limit="positive",
         shown=f"what suits the optimizer; adam: {OPTIMIZERS['adam'].learning_rate}")
-    lr_schedule: str = option("constant", "how it falls: continuous 1/(1 + D epoch), discrete 1/(1 + D (epoch // N)), "
+    lr_schedule: str = option(None, "how it falls: continuous 1/(1 + D epoch), discrete 1/(1 + D (epoch // N)), "
         "exponential D^epoch, step D^(epoch // N), cosine, or plateau: by D after N epochs in vain", _RATE,
-        choices=SCHEDULES)
+        choices=SCHEDULES, shown="cosine; gd: constant")
     decay_rate: float | None = option(None, "the D of the schedule", _RATE, parse=float, metavar="D", limit="positive",
         shown="what suits it")
     decay_every: int | None = option(None, "the N of the schedule, in epochs", _RATE, parse=int, limit="at least 1",
@@ -105,7 +105,7 @@ class Config:
     warmup_epochs: int = option(0, "epochs in which it first grows", _RATE, parse=int, limit="at least 0")
 
     epochs: int | None = option(None, "passes over the training data", _STOP, parse=int, limit="at least 1",
-        shown="40, if nothing else is given")
+        shown="30, if nothing else is given")
     iterations: int | None = option(None, "steps in all", _STOP, parse=int, limit="at least 1", shown="no limit")
     time_limit: float | None = option(None, "seconds of training", _STOP, parse=float, metavar="SECONDS",
         limit="positive", shown="no limit")
@@ -154,13 +154,16 @@ class Config:
             settle("dropout", 1 - self.keep_prob)
             settle("keep_prob", None)
         if self.dropout is None:
-            settle("dropout", 0.3)
+            settle("dropout", 0.2)
         if self.learning_rate is None:
             settle("learning_rate", OPTIMIZERS[self.optimizer].learning_rate)
         if self.batch_size is None:
             settle("batch_size", 0 if self.optimizer == "gd" else 64)
         if self.epochs is None and self.iterations is None and self.time_limit is None:
-            settle("epochs", 40)
+            settle("epochs", 30)
+        if self.lr_schedule is None:
+            ends = self.epochs is not None or self.iterations is not None
+            settle("lr_schedule", "cosine" if ends and self.optimizer != "gd" else "constant")
 
     @property
     def activations(self) -> list[str]:

@@ -102,6 +102,7 @@ def run(
     parts = _parts(config, data)
     data_name = data.name if isinstance(data, Dataset) else data[0].name
     config = config.fitted_to(replace(parts[0], name=data_name))
+    parts = tuple(replace(part, x=part.x.astype(config.dtype, copy=False)) for part in parts)
     standardizer = None
     if config.standardize:
         standardizer = Standardizer.fit(parts[0].x)
