@@ -255,6 +255,17 @@ def test_compiling_leaves_no_trace_when_training_begins():
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 13])
+def test_batches_of_any_size_are_compiled_right(size):
+    """Small ones, as the last of an epoch may be, lie in memory in other ways."""
+    for width in (8, 64):
+        histories = [
+            fit(model_of(width, width), batch_size=size, epochs=1, compile=compiled).column("cost")
+            for compiled in (True, False)
+        ]
+        np.testing.assert_allclose(*histories, rtol=1e-9)
+
+
 def test_two_optimizers_of_one_model_do_not_disturb_each_other():
     """As in a second call of fit: the memory of the first is not that of the second."""
     model, other = model_of(4), model_of(4)

@@ -92,10 +92,10 @@ class Source:
         text = self._view_text(value) if place is None else self.array(place, value)
         self.lines(value).append(f"{self._named[value]} = {text}")
 
-    def array(self, place: Place, value: Value) -> str:
-        """The array of a value, at a place."""
+    def array(self, place: Place, value: Value, columns: bool | None = None) -> str:
+        """The array of a value, at a place: as it lies there, or column by column, or not."""
         dtype = "" if value.dtype == np.float32 else f", {value.dtype.name!r}"
-        columns = self.memory.by_columns(value)
+        columns = self.memory.by_columns(value) if columns is None else columns
         shape = value.shape[::-1] if columns else value.shape
         return (
             f"array({place.block.kind}, {place.block.offset + place.offset}, {shape}{dtype}){'.T' if columns else ''}"
@@ -268,7 +268,7 @@ class Source:
             here = self.memory.root_place(arg)
             if here is None or here.block is not place.block or here.offset != place.offset + offset:
                 there = Place(place.block, place.offset + offset)
-                part = self.once(f"{self.name(step)}_part", self.array(there, arg), step)
+                part = self.once(f"{self.name(step)}_part", self.array(there, arg, columns=False), step)
                 lines = self.header if arg.array is not None and place.block.kind == "arena" else self.body
                 lines.append(f"{self.function(np.copyto)}({part}, {self.name(arg)})")
             offset += size(arg) * arg.dtype.itemsize
