@@ -101,6 +101,9 @@ class custom_vjp:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
+    def __reduce__(self) -> str:
+        return getattr(self, "__qualname__", self.name)  # as functions are, it is pickled by its name
+
     def __repr__(self) -> str:
         return f"<custom_vjp {self.name}>"
 

@@ -82,6 +82,12 @@ class Node:
         second = self.second
         return (self.first,) if second is ONE else self.first if second is MANY else (self.first, second)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(
+            "a graph is neither copied nor pickled: it holds functions, and may be a million nodes deep; copy or "
+            "pickle the Tensor, which becomes a leaf of the same value"
+        )
+
     def __repr__(self) -> str:
         kind = self.primitive.name if self.primitive else "leaf"
         value = "of several results" if self.shape is None else f"{self.dtype}{list(self.shape)}"

@@ -124,6 +124,7 @@ class Primitive:
         _check_rules(name, parameters, rules)
         self.forward, self.kink = forward, kink
         self.name = self.__name__ = name
+        self.__module__ = getattr(forward, "__module__", None) or "numpy"
         self.__doc__ = forward.__doc__
         self.arguments = tuple(rules)
         starred = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL and p.name in rules), None)
@@ -176,6 +177,9 @@ class Primitive:
             if dispatch is not None and (result := dispatch(self, arrays, metadata)) is not NotImplemented:
                 return result
         return self.forward(*arrays, **metadata)
+
+    def __reduce__(self) -> str:
+        return self.name  # as functions are, it is pickled by its name, and a copy of it is itself
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join((*self.arguments, *self.metadata))})>"

@@ -96,6 +96,9 @@ class Compiled:
         self._unsteady = 0
         self.captures = 0
 
+    def __reduce__(self) -> Any:
+        return Compiled, (self.function, self.backend, self.max_captures)  # a copy captures anew
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if current.get() is not None or active_sizes.get() or not isinstance(mode(), bool):
             return self.function(*args, **kwargs)  # inside of another capture, or of vmap, or somebody watches

@@ -52,6 +52,11 @@ class Optimizer:
     state : dict of Tensor to dict
         What is remembered of each parameter: ``"step"``, and arrays of the parameter's shape and dtype.
 
+    Notes
+    -----
+    A deep copy, or a pickle, optimizes copies of the parameters: take model and optimizer together, by
+    ``copy.deepcopy((model, optimizer))``.
+
     Raises
     ------
     TypeError
