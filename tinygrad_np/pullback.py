@@ -77,7 +77,7 @@ def fit(g: Array, node: Any) -> Array:
     shape = node.shape
     if g.shape == () and isinstance(g, np.ndarray | np.generic):
         g = np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape))  # np.broadcast_to, at a tenth of its price
-    elif g.shape[1:] == shape:
+    elif g.shape and g.shape[1:] == shape:
         g = np.add.reduce(g, axis=0)  # as of a bias
     elif g.shape != shape:
         extra = g.ndim - len(shape)
