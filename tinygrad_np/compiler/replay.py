@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tinygrad_np.compiler.program import Program
 if TYPE_CHECKING:
     from tinygrad_np.compiler.signature import Signature
 
-__all__ = ["Replay", "apart", "indented"]
+__all__ = ["Replay", "apart", "entangled", "indented"]
 
 
 class Replay:
@@ -151,6 +151,11 @@ class Replay:
 def apart(arrays: list[Any], targets: list[Any]) -> list[Any]:
     """Return arrays that do not change when ``targets`` are written to."""
     return [a.copy() if any(np.may_share_memory(a, target) for target in targets) else a for a in arrays]
+
+
+def entangled(same: Callable[[Any, Any], bool], n: int, arrays: list[Any]) -> bool:
+    """Whether one of the first ``n`` arrays is ``same`` as another one."""
+    return any(same(arrays[i], other) for i in range(n) for other in arrays[i + 1 :])
 
 
 def indented(line: str) -> str:

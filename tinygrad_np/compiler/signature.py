@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_np.compiler.captured import Captured, Source
 from tinygrad_np.compiler.places import Container, Place, is_plain
-from tinygrad_np.compiler.replay import Replay, apart, indented
+from tinygrad_np.compiler.replay import Replay, apart, entangled, indented
 from tinygrad_np.compiler.results import handed_out
 from tinygrad_np.grad_mode import mode
 from tinygrad_np.record import wrap
@@ -53,7 +53,8 @@ class Signature:
         self._names: dict[int, str] = {}
         self._scope: dict[str, Any] = {
             "is_": is_, "asarray": np.asarray, "copyto": np.copyto,
-            "Tensor": Tensor, "apart": apart, "overlap": np.may_share_memory, "wrap": wrap, "handed_out": handed_out,
+            "Tensor": Tensor, "apart": apart, "entangled": entangled, "overlap": np.may_share_memory, "wrap": wrap,
+            "handed_out": handed_out,
             "mode": mode, "MISS": MISS, "GAP": _GAP, "LAST": [],
         }  # fmt: skip
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
@@ -213,7 +214,8 @@ class Signature:
                 elif source.kind == "scalar":
                     lines.append(unless(f"type({found}) is not {self.bind(type(source.thing), 'type')}"))
                     found = f"asarray({found})"
-                lines += self._same_things(source, forms)
+                if source.kind != "tensor" or self._is_ours(first.container):
+                    lines += [unless(f"{self.at(place)} is not {self.at(first)}") for place in source.places[1:]]
                 if source.before in captured.program.state:
                     state[source.before] = found
                     at = self.reads[source] = f"state[{captured.program.state.index(source.before)}]"
@@ -226,24 +228,24 @@ class Signature:
         return [
             *lines,
             f"state = [{', '.join(state[value] for value in captured.program.state if not value.weak)}]",
-        ], forms
+        ], forms + self._nobody_else()
 
-    def _same_things(self, source: Source, forms: list[str]) -> list[str]:
-        """Who was found in several places still is, and who is changed is nobody else: among states, unless known."""
-        captured, (first, *others) = self._captured, source.places
-        if source.kind == "tensor" and not self._is_ours(first.container):
-            return []
-        lines = [unless(f"{self.at(place)} is not {self.at(first)}") for place in others]
-        if not source.changes:
-            return lines
-        for other in captured.sources:
-            if other is not source and other.kind == source.kind and source.kind in ("tensor", "array"):
-                both = f"{self.at(other.places[0])}, {self.at(first)}"
-                state = captured.program.state
-                among_states = source.before in state and other.before in state
-                (forms if among_states else lines).append(
-                    unless(f"overlap({both})" if source.written else f"is_({both})")
-                )
+    def _nobody_else(self) -> list[str]:
+        """Who is changed is nobody else. A plan's own arrays need not be looked at: who holds one has been noticed."""
+        lines = []
+        for kind in ("tensor", "array"):
+            sources = [source for source in self._captured.sources if source.kind == kind]
+            changed = [source for source in sources if source.changes]
+            if kind == "tensor":  # those that are not arguments are looked at as objects
+                changed = [source for source in changed if self._is_ours(source.places[0].container)]
+            for same, some in (
+                ("overlap", [source for source in changed if source.written]),
+                ("is_", [source for source in changed if not source.written]),
+            ):
+                if some:
+                    others = [source for source in sources if source not in some]
+                    listed = ", ".join(self.at(source.places[0]) for source in [*some, *others])
+                    lines.append(unless(f"entangled({same}, {len(some)}, [{listed}])"))
         return lines
 
     def _same_number(self, sources: list[Source]) -> list[str]:
