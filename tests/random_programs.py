@@ -52,6 +52,12 @@ class Program:
         given = [f"v{i} = np.{x!r}" for i, x in enumerate(self.inputs)]
         return "\n".join(["", *given, *map(repr, self.instructions)])
 
+    def without_cuts(self) -> Program:
+        """The same, with nothing that the engine takes for a constant and that yet changes with the inputs."""
+        cuts = ("detached", "without_grad")
+        smooth = [Instruction("sin", i.operands) if i.name in cuts else i for i in self.instructions]
+        return Program(self.inputs, smooth)
+
     def run(self, world: Any, inputs: list[Any]) -> Any:
         """Compute the result."""
         values = list(inputs)
@@ -138,6 +144,7 @@ def _instruction(number: int, values: list[Any], n_inputs: int) -> Instruction |
             return Instruction(name, (i, j), options if name == "write" else {})
         if name == "matmul":
             fits = x.ndim and y.ndim and x.shape[-1] == y.shape[-2 if y.ndim > 1 else 0]
+            fits = fits and (x.shape[:-2] == y.shape[:-2] or max(x.ndim, y.ndim) < 3)
         elif name == "concatenate":
             fits = x.ndim and x.ndim == y.ndim and x.shape[1:] == y.shape[1:] and x.size + y.size <= LARGEST
         else:

@@ -48,7 +48,7 @@ def check_first_derivative(program: Program) -> None:
     assert inner(gradients, along) == pytest.approx(slope, rel=1e-8, abs=1e-8)
 
 
-@many(80_000, 150)
+@many(82_000, 150)
 @given(programs)
 def test_gradients_are_those_of_complex_steps(program):
     check_first_derivative(program)
@@ -63,6 +63,7 @@ def test_up_to_two_hundred_operations(program):
 @many(6_000, 40)
 @given(programs)
 def test_derivatives_of_derivatives(program):
+    program = program.without_cuts()
     along, h = direction(program), 1e-6
     assume(complex_step(program, program.inputs, along)[2] > 1e-3)
     function, n = on_tensors(program), len(program.inputs)
@@ -78,12 +79,11 @@ def test_derivatives_of_derivatives(program):
     _, second = jvp(gradient_along, tuple(program.inputs), tuple(along))
     assert second.item() == pytest.approx((slopes[0] - slopes[1]) / (2 * h), rel=1e-4, abs=1e-4)
     if n == 1:
-        assert inner([hvp(function, (program.inputs[0],), (along[0],))], along) == pytest.approx(
-            second.item(), rel=1e-9, abs=1e-9
-        )
+        (product,) = hvp(function, (program.inputs[0],), (along[0],))
+        assert inner([product.numpy()], along) == pytest.approx(second.item(), rel=1e-9, abs=1e-9)
 
 
-@many(10_000, 25)
+@many(6_000, 25)
 @given(programs, st.integers(0, 9))
 def test_compiled_is_recorded(program, seed):
     function = compile(value_and_grad(on_tensors(program), argnums=tuple(range(len(program.inputs)))))
@@ -98,7 +98,7 @@ def test_compiled_is_recorded(program, seed):
             np.testing.assert_allclose(g.numpy(), e, rtol=1e-9, atol=1e-9)
 
 
-@many(10_000, 60)
+@many(2_000, 60)
 @given(programs)
 def test_pytorch_agrees(program):
     torch = pytest.importorskip("torch")
