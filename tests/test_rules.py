@@ -287,18 +287,11 @@ def _equal(found: Any, expected: Any) -> bool:
     return all(np.array_equal(value(f), value(e)) for f, e in zip(found, expected, strict=True))
 
 
-@pytest.mark.parametrize(
-    "reduce", [np.sum, np.prod, np.max, np.min, np.nansum, np.nanmean, np.ptp, np.logaddexp.reduce]
-)
-@pytest.mark.parametrize("axis", [0, -1, (0,), None])
-def test_a_scalar_is_reduced_along_an_axis_that_it_does_not_have(reduce: Any, axis: Any) -> None:
-    """NumPy takes axis 0 there, and compositions of reductions use it."""
+@pytest.mark.parametrize("reduce", [np.sum, np.prod, np.max, np.min, np.nansum, np.ptp])
+def test_a_scalar_is_reduced_along_an_axis_that_it_does_not_have(reduce: Any) -> None:
+    """NumPy's ufuncs take axis 0 there."""
     x = Tensor(3.0, requires_grad=True)
-    try:
-        reduce(3.0, axis=axis)
-    except (np.exceptions.AxisError, TypeError):
-        pytest.skip("NumPy refuses")
-    reduce(x, axis=axis).backward()
+    reduce(x, axis=0).backward()
     assert x.grad.item() == (0.0 if reduce is np.ptp else 1.0)
 
 
