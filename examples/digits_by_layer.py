@@ -37,7 +37,7 @@ def main(folder: Path, epochs: int = 15) -> None:
     batch = training.x[:32], training.y[:32]
     draw(loss, *batch, depth=1).save(folder / "digits_folded.svg")
     draw(loss, *batch, depth=1, open="model.layers.1").save(folder / "digits_open.svg")
-    draw(loss, *batch, depth=1).save(folder / "digits.html")
+    draw(loss, *batch, depth=1, values=True, grads=True).save(folder / "digits.html")
 
 
 if __name__ == "__main__":

@@ -17,20 +17,18 @@ function drawPicture(world, level) {
   const layer = (name) => svg(world, "g", { class: name });
   const [groups, arrows, boxes, rules] = ["groups", "arrows", "boxes", "rules"].map(layer);
   level.groups.forEach((group) => drawGroup(groups, group));
-  const picture = {
+  return {
     arrows: level.arrows.map((arrow) => drawArrow(arrows, arrow)),
     boxes: level.boxes.map((box, number) => drawBox(boxes, box, number)),
     rules,
   };
-  squeeze(world);
-  return picture;
 }
 
 function drawGroup(layer, group) {
   const element = svg(layer, "g", { class: "group" });
   const [x, y, width, height] = group.at;
   svg(element, "rect", { x, y, width, height });
-  svg(element, "text", { x: x + 10, y: y + 17, "data-room": width - 20 }, group.label);
+  squeeze(svg(element, "text", { x: x + 10, y: y + 17 }, group.label), "600 12.5px", width - 20);
 }
 
 function drawArrow(layer, arrow) {
@@ -56,21 +54,24 @@ function drawBox(layer, box, number) {
   let baseline = y + 7;
   for (const [kind, text] of box.rows) {
     baseline += kind === "title" ? 19 : 16.5;
-    const place = { class: kind, x: x + width / 2, y: baseline - 3, "text-anchor": "middle", "data-room": width - 10 };
-    svg(element, "text", place, text);
+    const row = svg(element, "text", { class: kind, x: x + width / 2, y: baseline - 3, "text-anchor": "middle" }, text);
+    squeeze(row, kind === "title" ? "600 15px" : "13px", width - 10);
   }
   return element;
 }
 
-/**
- * Squeeze the texts that are wider than their room: the width of letters is the browser's, and was a guess before.
- * All are measured before one is changed, for each change would make the browser measure all again.
- */
-function squeeze(world) {
-  const texts = [...world.querySelectorAll("text[data-room]")];
-  const wide = texts.filter((text) => text.getComputedTextLength() > text.dataset.room);
-  for (const text of wide) {
-    text.setAttribute("textLength", text.dataset.room);
+/** How wide a text is. To ask the picture would have the browser lay all of it out, for each text anew. */
+const ruler = document.createElement("canvas").getContext("2d");
+const letters = getComputedStyle(document.body).fontFamily;
+function widthOf(text, font, family = letters) {
+  ruler.font = `${font} ${family}`;
+  return ruler.measureText(text).width;
+}
+
+/** Squeeze a text that is wider than its room: the width of letters is the browser's, and was a guess before. */
+function squeeze(text, font, room) {
+  if (widthOf(text.textContent, font) > room) {
+    text.setAttribute("textLength", room);
     text.setAttribute("lengthAdjust", "spacingAndGlyphs");
   }
 }
@@ -80,8 +81,7 @@ function plate(layer, arrow, text) {
   const path = arrow.firstChild;
   const { x, y } = path.getPointAtLength(path.getTotalLength() / 2);
   const element = svg(layer, "g", { class: "rule" });
-  const frame = svg(element, "rect");
-  const label = svg(element, "text", { x, y: y + 4.5, "text-anchor": "middle" }, text);
-  const width = label.getComputedTextLength() + 14;
-  for (const [key, value] of Object.entries({ x: x - width / 2, y: y - 11, width, height: 22 })) frame.setAttribute(key, value);
+  const width = widthOf(text, "13px", "monospace") + 14;
+  svg(element, "rect", { x: x - width / 2, y: y - 11, width, height: 22 });
+  svg(element, "text", { x, y: y + 4.5, "text-anchor": "middle" }, text);
 }
