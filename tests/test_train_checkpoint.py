@@ -12,7 +12,7 @@ import pytest
 
 from tinygrad_np import nn, optim, train
 from tinygrad_np.data import Dataset
-from tinygrad_np.train import checkpoint
+from tinygrad_np.train import checkpoint, course
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((70, 4)).astype(np.float32)
@@ -112,6 +112,19 @@ def test_a_run_of_options_is_kept_in_its_folder(tmp_path):
     again = train.run(config, DATA, folder=tmp_path, resume=True)
     assert same((whole.model.state_dict(), whole.history), (again.model.state_dict(), again.history))
     assert whole.scores == again.scores
+
+
+def test_a_run_that_was_killed_after_its_last_step_still_tells_of_that_epoch(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(course.Course, "end_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(path, iterations=3)
+    assert same(run(iterations=3), run(path, iterations=3, resume=True))
 
 
 def test_without_resume_a_run_begins_anew(tmp_path):

@@ -35,7 +35,7 @@ def watched(figures, **options):
     watch = Watch(train.EarlyStopping("validation_cost", **options))
     for number, figure in enumerate(figures, 1):
         watch.see(train.Epoch(number, 1.0, 0.5, figure, 0.5), {"w": number})
-        if watch.stops:
+        if watch.verdict:
             return number, watch
     return None, watch
 
@@ -49,7 +49,7 @@ def test_early_stopping_waits_for_better_and_knows_the_best():
     better = Watch(train.EarlyStopping("validation_accuracy", 0))
     for number, figure in enumerate([0.5, 0.7, 0.7], 1):
         better.see(train.Epoch(number, 1.0, 0.5, 1.0, figure), {})
-    assert (better.stops, better.epoch) == (True, 2)
+    assert (better.verdict, better.epoch) == ("early stopping", 2)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -101,7 +101,7 @@ def test_a_time_limit_ends_training(monkeypatch):
         now[0] += 0.25
         return now[0]
 
-    monkeypatch.setattr(sys.modules["tinygrad_np.train.fit"], "perf_counter", clock)
+    monkeypatch.setattr(sys.modules["tinygrad_np.train.course"], "perf_counter", clock)
     history = fit(model_of(), time_limit=2.0)
     assert history.ended_by == "time limit"
     assert sum(history.column("seconds")) == pytest.approx(2.0, abs=0.5)

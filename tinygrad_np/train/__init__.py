@@ -2,9 +2,10 @@
 
 from tinygrad_np._arrays import load_arrays, save_arrays
 from tinygrad_np.train.config import Config
+from tinygrad_np.train.divergence import DivergedError
 from tinygrad_np.train.early_stopping import EarlyStopping
 from tinygrad_np.train.evaluate import Score, evaluate, predict_logits
-from tinygrad_np.train.fit import DivergedError, StopTraining, fit
+from tinygrad_np.train.fit import StopTraining, fit
 from tinygrad_np.train.gradient_check import GradientVerdict, check_gradients
 from tinygrad_np.train.history import Epoch, History
 from tinygrad_np.train.metrics import ClassScores, accuracy, confusion_matrix, log_loss, precision_recall_f1

@@ -42,8 +42,8 @@ class Checkpoint:
 
     Parameters
     ----------
-    path : path_like
-        An ``.npz`` file, without pickle.
+    path : path_like, optional
+        An ``.npz`` file, without pickle; without a path, nothing is written or read.
     seconds : float
         How often it is written within an epoch. It is also written at the end of epochs, if these are not so short
         that writing would cost more than training, and at the end of the run.
@@ -52,32 +52,33 @@ class Checkpoint:
     state : State
     course : Course
     schedule : Schedule or Plateau, optional
-    watch : Watch, optional
+    watch : Watch
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None,
         seconds: float,
         identity: Mapping[str, Any],
         state: State,
         course: Course,
         schedule: Schedule | Plateau | None,
-        watch: Watch | None,
+        watch: Watch,
     ) -> None:
-        self.path, self.seconds, self.identity = Path(path), seconds, {"format": _FORMAT, **identity}
+        self.path = None if path is None else Path(path)
+        self.seconds, self.identity = seconds, {"format": _FORMAT, **identity}
         self.state, self.course, self.schedule, self.watch = state, course, schedule, watch
         self._written, self._cost = perf_counter(), 0.0
 
     # --- writing ----------------------------------------------------------------------------------------------------
     def after_step(self) -> None:
         """Write, if it is time to."""
-        if perf_counter() - self._written >= self.seconds:
+        if self.path is not None and perf_counter() - self._written >= self.seconds:
             self.write()
 
     def after_epoch(self) -> None:
         """Write, unless that would take more than its share of the time."""
-        if perf_counter() - self._written >= min(self.seconds, self._cost / _SHARE):
+        if self.path is not None and perf_counter() - self._written >= min(self.seconds, self._cost / _SHARE):
             self.write()
 
     def write(self) -> None:
@@ -88,8 +89,10 @@ class Checkpoint:
         OSError
             If that cannot be done; an older file is still there, and whole.
         """
+        if self.path is None:
+            return
         began = perf_counter()
-        course = {each.name: getattr(self.course, each.name) for each in fields(self.course)}
+        course = {each.name: getattr(self.course, each.name) for each in fields(self.course) if each.compare}
         order, history = course.pop("order"), course.pop("history")
         entries = {
             **{f"state.{name}": value for name, value in self.state.copy().items()},
@@ -97,7 +100,7 @@ class Checkpoint:
             "history": [list(asdict(epoch).values()) for epoch in history],
             **({} if order is None else {"order": order}),
             **({} if self.schedule is None else {"schedule": self.schedule.state_dict()}),
-            **({} if self.watch is None else {f"watch.{n}": v for n, v in self.watch.state_dict().items()}),
+            **{f"watch.{name}": value for name, value in self.watch.state_dict().items()},
         }
         arrays = {name: value for name, value in entries.items() if isinstance(value, np.ndarray)}
         plain = {name: value for name, value in entries.items() if name not in arrays}
@@ -117,6 +120,8 @@ class Checkpoint:
         ValueError
             If it is damaged, or is the file of another run. Nothing has changed then.
         """
+        if self.path is None:
+            return False
         for leftover in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp"):  # of writes that were killed
             leftover.unlink(missing_ok=True)
         if not self.path.exists():
@@ -151,10 +156,7 @@ class Checkpoint:
         self.state.put_back({n.removeprefix("state."): v for n, v in entries.items() if n.startswith("state.")})
         if self.schedule is not None:
             self.schedule.load_state_dict(entries["schedule"])
-        if self.watch is not None:
-            self.watch.load_state_dict(
-                {n.removeprefix("watch."): v for n, v in entries.items() if n.startswith("watch.")}
-            )
+        self.watch.load_state_dict({n.removeprefix("watch."): v for n, v in entries.items() if n.startswith("watch.")})
         for epoch in history:
             self.course.history.append(epoch)
         self.course.order = order

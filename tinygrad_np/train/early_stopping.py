@@ -64,20 +64,17 @@ class Watch:
         Epochs since.
     """
 
-    def __init__(self, options: EarlyStopping) -> None:
-        self.options = options
+    def __init__(self, options: EarlyStopping | None) -> None:
+        self.options = options  # without them, it sees nothing
         self.best: float | None = None
         self.epoch, self.waited = 0, 0
         self.weights: Mapping[str, Any] = {}
 
     def see(self, epoch: Epoch, weights: Mapping[str, Any]) -> None:
         """An epoch is over, and the model has these weights (which are kept, not copied)."""
+        if self.options is None:
+            return
         figure = getattr(epoch, self.options.monitor)
-        if figure is None:
-            raise ValueError(
-                f"early stopping watches {self.options.monitor}, but there is no validation data: give some, or watch "
-                f"{self.options.monitor.removeprefix('validation_')!r}"
-            )
         gain = 0.0 if self.best is None else figure - self.best
         if not MONITORS[self.options.monitor]:
             gain = -gain
@@ -87,9 +84,9 @@ class Watch:
             self.waited += 1
 
     @property
-    def stops(self) -> bool:
-        """Whether it is time to stop."""
-        return self.waited > self.options.patience
+    def verdict(self) -> str:
+        """Why to stop, or the empty string."""
+        return "early stopping" if self.options is not None and self.waited > self.options.patience else ""
 
     def state_dict(self) -> dict[str, Any]:
         """Numbers, and the best weights under ``weights.``, as a flat dict."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from tinygrad_np.nn import Module
 from tinygrad_np.optim import Optimizer, Plateau, Schedule
 from tinygrad_np.train.checkpoint import Checkpoint, fingerprint
 from tinygrad_np.train.course import Course
+from tinygrad_np.train.divergence import Guard
 from tinygrad_np.train.early_stopping import EarlyStopping, Watch
 from tinygrad_np.train.evaluate import evaluate, task_for
 from tinygrad_np.train.history import Epoch, History
@@ -23,31 +22,10 @@ from tinygrad_np.train.state import State
 from tinygrad_np.train.step import Loss, Step
 from tinygrad_np.train.tasks import Task
 
-__all__ = ["DivergedError", "StopTraining", "fit"]
+__all__ = ["StopTraining", "fit"]
 
 #: Passes over the data, where nothing else is said.
 EPOCHS = 30
-
-
-class DivergedError(ArithmeticError):
-    """The cost became infinite or NaN: training cannot go on. The model has its last good weights.
-
-    Attributes
-    ----------
-    epoch : int
-        When it happened.
-    history : History
-        The epochs before.
-    model : Module
-        With its last good weights.
-    run : Run or None
-        All that there was until then, where :func:`~tinygrad_np.train.run` raised this after an epoch or more.
-    """
-
-    def __init__(self, what: str, epoch: int, history: History, model: Module) -> None:
-        super().__init__(f"the {what} in epoch {epoch}: try a smaller learning rate")
-        self.epoch, self.history, self.model = epoch, history, model
-        self.run: Any = None
 
 
 class StopTraining(Exception):
@@ -152,89 +130,104 @@ def fit(
     1.0
     """
     _check(training, validation, batch_size, drop_last, loss, label_smoothing, early_stopping)
-    epochs = EPOCHS if epochs is None and iterations is None and time_limit is None else epochs
-    limits = {"epochs": epochs, "iterations": iterations, "time limit": time_limit}
-    rng = np.random.default_rng(rng)
     task = task_for(model, training, task)
-    spread = task.spread(training)
-    weights = _mean_one(training, optimizer)
-    arrays, size = (training.x, training.y, weights), batch_size or training.size
-    schedule = Schedule(optimizer, schedule) if callable(schedule) else schedule
-    watch = None if early_stopping is None else Watch(early_stopping)
-    course, callbacks = Course(), list(callbacks)
-    history = course.history
+    rng = np.random.default_rng(rng)
+    arrays, size = (training.x, training.y, _mean_one(training, optimizer)), batch_size or training.size
+    step = _step(model, optimizer, task, loss, training, l2, label_smoothing, clip, clip_value, compile)
+    rates = _Rates(optimizer, schedule)
+    limits = {"epochs": epochs, "iterations": iterations, "time limit": time_limit}
+    if all(limit is None for limit in limits.values()):
+        limits["epochs"] = EPOCHS
+    course, watch, state = Course(), Watch(early_stopping), State(model, optimizer, rng)
+    identity = {
+        "task": task.name, "batch_size": batch_size, "drop_last": drop_last, "l2": l2, "clip": clip,
+        "clip_value": clip_value, "label_smoothing": label_smoothing, "optimizer": type(optimizer).__name__,
+        "early_stopping": repr(early_stopping), "schedule": type(rates.schedule).__name__,
+        "training data": fingerprint(training), "validation data": fingerprint(validation),
+    }  # fmt: skip
+    keeper = Checkpoint(checkpoint, checkpoint_seconds, identity, state, course, rates.schedule, watch)
     optimizer.set_up()
-    step = Step(
-        model, optimizer,
-        loss or (lambda logits, y: task.losses(logits, y, label_smoothing)),
-        lambda logits, y: task.marks(logits, y, spread),
-        l2=l2, m=training.total_weight, clip=clip, clip_value=clip_value,
-        backend="numpy" if compile is True else compile or None,
-    )  # fmt: skip
+    if resume:
+        keeper.read()
     model.train()
-    state = State(model, optimizer, rng)
-    keeper = None
-    if checkpoint is not None:
-        identity = {
-            "task": task.name, "batch_size": batch_size, "drop_last": drop_last, "l2": l2, "clip": clip,
-            "clip_value": clip_value, "label_smoothing": label_smoothing, "optimizer": type(optimizer).__name__,
-            "early stopping": repr(early_stopping), "schedule": type(schedule).__name__,
-            "training data": fingerprint(training), "validation data": fingerprint(validation),
-        }  # fmt: skip
-        keeper = Checkpoint(checkpoint, checkpoint_seconds, identity, state, course, schedule, watch)
-        if resume:
-            keeper.read()
     step.prepare(state, *_kinds_of_batches(arrays, size, drop_last))
-    good = fresh = model.state_dict()  # weights that gave a finite cost; weights after the last epoch
+    guard, ended_by = Guard(model, course, watch), ""
 
-    def diverged(what: str) -> DivergedError:
-        model.load_state_dict(watch.weights if watch is not None and watch.weights else good)
-        return DivergedError(what, course.epoch, history, model)
-
-    while not (ended_by := _ending(course, limits, watch)):
-        rate, clock = float(optimizer.param_groups[0]["lr"]), perf_counter()
-        if course.order is None and size < training.size:
-            course.order = rng.permutation(training.size)
-        for x, y, w in in_order(arrays, course.order, size, course.position, drop_last=drop_last):
-            cost, marks = step(x, y, w)
-            if not math.isfinite(cost):
-                raise diverged(f"cost became {cost}")
-            good = fresh
-            course.add(cost, marks, len(x), -clock + (clock := perf_counter()))
-            if keeper is not None:
-                keeper.after_step()
-            if _ending(course, limits):
+    while course.position or not (ended_by := ended_by or watch.verdict or course.reached(limits)):
+        course.begin_epoch(training.size if size < training.size else 0, rng)
+        for batch in in_order(arrays, course.order, size, course.position, drop_last=drop_last):
+            if course.reached(limits):
                 break
-        fresh = model.state_dict()
-        if not all(np.isfinite(array).all() for array in fresh.values()):
-            raise diverged("weights became infinite")
+            cost, marks = step(*batch)
+            guard.after_step(cost)
+            course.add(cost, marks, len(batch[0]))
+            keeper.after_step()
         score = None if validation is None else evaluate(model, validation, task, loss)
-        if score is not None:
-            if not math.isfinite(score.cost):
-                raise diverged(f"cost of the validation data became {score.cost}")
-            good = fresh
-        epoch = course.close(score, rate, perf_counter() - clock)
-        if watch is not None:
-            watch.see(epoch, fresh)
-        if isinstance(schedule, Plateau):
-            schedule.step(_figure(epoch, "accuracy" if schedule.mode == "max" else "cost"))
-        elif schedule is not None:
-            schedule.step()
+        weights = guard.after_epoch(score)
+        epoch = course.end_epoch(score, rates.now)
+        watch.see(epoch, weights)
+        rates.after_epoch(epoch)
         try:
             for callback in callbacks:
                 callback(epoch)
         except StopTraining:
             ended_by = "callback"
-            break
-        if keeper is not None:
-            keeper.after_epoch()
-    if keeper is not None:
-        keeper.write()
-    history.ended_by = ended_by
-    if watch is not None and watch.weights:
+        keeper.after_epoch()
+
+    keeper.write()
+    course.history.ended_by = ended_by
+    if watch.weights:
         model.load_state_dict(watch.weights)
-        history.best_epoch = watch.epoch
-    return history
+        course.history.best_epoch = watch.epoch
+    return course.history
+
+
+class _Rates:
+    """The learning rate, which a schedule may change when an epoch is over."""
+
+    def __init__(self, optimizer: Optimizer, schedule: Schedule | Plateau | Callable[[int], float] | None) -> None:
+        self.optimizer = optimizer
+        self.schedule = Schedule(optimizer, schedule) if callable(schedule) else schedule
+
+    @property
+    def now(self) -> float:
+        """That of the first group of parameters."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def after_epoch(self, epoch: Epoch) -> None:
+        """Let the schedule know."""
+        if isinstance(self.schedule, Plateau):
+            name = "accuracy" if self.schedule.mode == "max" else "cost"
+            validated = getattr(epoch, f"validation_{name}")
+            self.schedule.step(getattr(epoch, name) if validated is None else validated)
+        elif self.schedule is not None:
+            self.schedule.step()
+
+
+def _step(
+    model: Module,
+    optimizer: Optimizer,
+    task: Task,
+    loss: Loss | None,
+    data: Dataset,
+    l2: float,
+    smoothing: float,
+    clip: float | None,
+    clip_value: float | None,
+    compiled: bool | str,
+) -> Step:
+    spread = task.spread(data)
+    return Step(
+        model,
+        optimizer,
+        loss or (lambda logits, y: task.losses(logits, y, smoothing)),
+        lambda logits, y: task.marks(logits, y, spread),
+        l2=l2,
+        m=data.total_weight,
+        clip=clip,
+        clip_value=clip_value,
+        backend="numpy" if compiled is True else compiled or None,
+    )
 
 
 def _check(
@@ -262,14 +255,6 @@ def _check(
         )
 
 
-def _ending(course: Course, limits: dict[str, Any], watch: Watch | None = None) -> str:
-    """Why to stop, or the empty string."""
-    if watch is not None and watch.stops:
-        return "early stopping"
-    reached = {"epochs": len(course.history), "iterations": course.steps, "time limit": course.seconds}
-    return next((name for name, limit in limits.items() if limit is not None and reached[name] >= limit), "")
-
-
 def _mean_one(data: Dataset, optimizer: Optimizer) -> Any:
     """The weights of the examples, scaled so that their mean is 1, in the precision of the parameters."""
     if data.weights is None:
@@ -283,8 +268,3 @@ def _kinds_of_batches(arrays: tuple[Any, ...], size: int, drop_last: bool) -> li
     m = len(arrays[0])
     lengths = [n for n in (min(size, m), 0 if drop_last else m % size) if n]
     return [next(in_order(arrays, np.arange(n) if size < m else None, n)) for n in dict.fromkeys(lengths)]
-
-
-def _figure(epoch: Epoch, name: str) -> float:
-    figure = getattr(epoch, f"validation_{name}")
-    return float(getattr(epoch, name) if figure is None else figure)

@@ -16,8 +16,9 @@ from tinygrad_np import nn
 from tinygrad_np._extras import require
 from tinygrad_np.data import Dataset, Standardizer, class_weights, hold_out, split
 from tinygrad_np.train.config import Config
+from tinygrad_np.train.divergence import DivergedError
 from tinygrad_np.train.evaluate import Score, evaluate
-from tinygrad_np.train.fit import DivergedError, fit
+from tinygrad_np.train.fit import fit
 from tinygrad_np.train.history import Epoch, History
 from tinygrad_np.train.options import OptionError
 from tinygrad_np.train.recipes import build_optimizer, build_schedule
