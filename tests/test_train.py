@@ -472,11 +472,12 @@ def test_parts_may_be_given_and_are_named():
 def test_features_are_standardized_as_the_training_part_has_them():
     data = blobs()
     shifted = Dataset(data.x * [3.0, 0.2] + [7.0, -2.0], data.y)
-    run = train.run(train.Config(layers=(), epochs=1, standardize=True), shifted)
+    options = {"layers": (), "epochs": 1, "dtype": "float64"}
+    run = train.run(train.Config(standardize=True, **options), shifted)
     training = run.parts[0].x
     np.testing.assert_allclose(training.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(training.std(axis=0), 1)
-    raw = train.run(train.Config(layers=(), epochs=1), shifted)
+    raw = train.run(train.Config(**options), shifted)
     for part, other in zip(run.parts, raw.parts, strict=True):
         np.testing.assert_allclose(run.standardizer(other.x), part.x)
 

@@ -151,7 +151,7 @@ def fit(
         keeper.read()
     model.train()
     step.prepare(state, *_kinds_of_batches(arrays, size, drop_last))
-    guard, ended_by = Guard(model, course, watch), ""
+    guard, ended_by, callbacks = Guard(model, course, watch), "", list(callbacks)
 
     while course.position or not (ended_by := ended_by or watch.verdict or course.reached(limits)):
         course.begin_epoch(training.size if size < training.size else 0, rng)
