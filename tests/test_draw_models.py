@@ -235,6 +235,25 @@ def test_an_unrolled_loop() -> None:
     assert sorted(titles) == sorted(["x", "w", "u", "h", "getitem", "matmul", "matmul", "add", "tanh", "stack"])
 
 
+def test_what_is_used_very_often_is_drawn_at_each_use() -> None:
+    x, y = Tensor(np.ones(2), requires_grad=True, name="x"), Tensor(np.ones(2))
+    for i in range(7):
+        y = (np.sin, np.cos)[i % 2](y) * x
+    outline = draw(y, values=True).outline
+    uses = [i for i, box in enumerate(outline.boxes) if box.title == "x"]
+    assert len(uses) == 7
+    assert [outline.boxes[i].lines for i in uses] == [("(2,) float64",), *[()] * 6]
+    arrows = [(a.tail, outline.boxes[a.head].operation) for a in outline.arrows if a.tail in uses]
+    assert arrows == [(i, "multiply") for i in uses]
+    assert all(a.tail < a.head for a in outline.arrows), "in the order in which they are computed"
+    for _ in range(300):
+        y = np.sin(y * x) * x
+    outline = draw(y, max_nodes=50, repeats=False).outline
+    assert 40 <= len(outline.boxes) <= 51
+    assert sum(box.title == "x" for box in outline.boxes) > 10
+    assert outline.boxes[0].kind == "folded"
+
+
 def test_a_hundred_thousand_operations() -> None:
     y = Tensor(np.ones(1), requires_grad=True, name="x")
     for choice in np.random.default_rng(0).integers(0, 3, 100_000):  # nothing repeats: the longest search

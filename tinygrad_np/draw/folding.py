@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from tinygrad_np.draw.backward import with_backward
 from tinygrad_np.draw.boxes import cluster_box, cluster_title, fold_box, is_single, item_box, with_numbers
@@ -12,6 +13,7 @@ from tinygrad_np.draw.heat import heated
 from tinygrad_np.draw.outline import Arrow, Box, Group, Outline
 from tinygrad_np.draw.repeats import fold_repeats, items_of
 from tinygrad_np.draw.scene import Item, Scene
+from tinygrad_np.draw.spread import spread
 from tinygrad_np.draw.words import arguments_of, role_of
 
 __all__ = ["folded"]
@@ -78,14 +80,17 @@ class _View:
         self._places: dict[Cluster, Cluster | None] = {}
         self.users: dict[Item, dict[Place, None]] = defaultdict(dict)  # of leaves
         sizes = Counter(map(self.place, homes))
+        self.members: dict[Place, list[Item]] = defaultdict(list)  # the operations, without those that others stand for
         for item in homes:
             if item not in stands_for:
+                place = self.place(item)
+                self.members[place].append(item)
                 for operand in item.operands:
-                    if isinstance(operand, Item) and operand.operation is None:
-                        self.users[self.shown(operand)][self.place(item)] = None
+                    if operand.__class__ is Item and operand.operation is None:
+                        self.users[self.shown(operand)][place] = None
         self.inside: dict[Place, list[Item]] = defaultdict(list)  # the leaves that only a closed cluster uses
         self.boxes: dict[Place, int] = {}
-        last = {self.place(item): item for item in homes if item not in stands_for}
+        last = {place: members[-1] for place, members in self.members.items()}
         for item in scene.items:
             if item in stands_for:
                 continue
@@ -130,7 +135,10 @@ class _View:
             return self.homes[place]
         if place.kind == "input" and place.name:
             return None
-        around = [list(home.around()) for user in self.users[place] if (home := self.home(user))]
+        homes = dict.fromkeys(
+            user.parent if isinstance(user, Cluster) else self.homes[user] for user in self.users[place]
+        )
+        around = [list(home.around()) for home in homes if home]
         return next((c for c in around[0] if all(c in others for others in around)), None) if around else None
 
     def newest(self, room: int) -> set[Place]:
@@ -158,8 +166,21 @@ class _View:
         return shown
 
     def outline(self, max_nodes: int) -> Outline:
-        """Draw it."""
-        shown = self.newest(max_nodes) if len(self.boxes) > max_nodes else set(self.boxes)
+        """Draw it; what is used very often is drawn at each use, if there is room for that."""
+        whole = len(self.boxes) <= max_nodes
+        picture = self._drawn(set(self.boxes) if whole else self.newest(max_nodes))
+        if self.scene.backward:  # a gradient is the sum of what comes back from all uses
+            return picture
+        roomy = picture
+        for room in (max_nodes * 3 // 4, max_nodes // 2, 0):
+            if len((found := spread(roomy)).boxes) <= max_nodes + (not whole):
+                return found
+            if whole or not room:
+                break
+            roomy = self._drawn(self.newest(room))
+        return picture
+
+    def _drawn(self, shown: set[Place]) -> Outline:
         hidden = [place for place in self.boxes if place not in shown]
         numbers = dict.fromkeys(hidden, 0)
         numbers |= {place: i for i, place in enumerate((p for p in self.boxes if p in shown), bool(hidden))}
@@ -208,9 +229,9 @@ class _View:
         ]
         known: set[tuple[Place, Place, Item]] = set()
         unseen: dict[int, dict[Item, None]] = defaultdict(dict)  # what a box gets from the fold
-        for item in self.homes:
-            if item in self.stands_for or (head := self.place(item)) in hidden:
-                continue
+        drawn = (item for place in numbers if place not in hidden for item in self.members[place])
+        for item in sorted(drawn, key=attrgetter("order")):
+            head = self.place(item)
             n = len(item.operands)
             names = arguments_of(item.operation, n)
             for i, operand in enumerate(item.operands):
