@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -41,7 +42,7 @@ class AnomalyError(FloatingPointError):
         super().__init__(message)
         self.operation, self.backward, self.where, self.node = operation, backward, where, node
 
-    @property
+    @cached_property
     def graph(self) -> Drawing | None:
         """A drawing of all that led to the operation, which is marked: ``error.graph.save("anomaly.svg")``."""
         from tinygrad_np.draw import draw

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.draw.scene import Item, Scene
-from tinygrad_np.grad_mode import pullback_observer
+from tinygrad_np.grad_mode import pullbacks_observed_by
 from tinygrad_np.graph import Node, backpropagate
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.tensor import conjugated
@@ -80,17 +80,14 @@ def with_gradients(scene: Scene) -> None:
     if any(seed.size > 1 for seed in seeds.values()):
         scene.notes.append("the gradients are those of the sum of the result")
     found: dict[Node, Any] = {}
-    token = pullback_observer.set(lambda node, g, shares: found.setdefault(node, g))
     try:
-        with np.errstate(all="ignore"):
+        with pullbacks_observed_by(lambda node, g, shares: found.setdefault(node, g)), np.errstate(all="ignore"):
             found |= backpropagate(seeds, retain_graph=True)
     except RuntimeError as error:
         if "freed" not in str(error):
             raise
         scene.notes.append("backward() has freed the graph: of the gradients, only those of leaves are known")
         found = {node: node.grad for node in scene.nodes if node.grad is not None}
-    finally:
-        pullback_observer.reset(token)
     for node, g in found.items():
         if node in scene.nodes and node.shape is not None:
             scene.nodes[node].grad = np.asarray(conjugated(getattr(g, "_data", g)))
