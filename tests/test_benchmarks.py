@@ -209,3 +209,28 @@ def test_conformance_reads_what_pytest_writes(tmp_path):
     outcome = read(tmp_path / "report.xml")
     assert outcome.counts == {"passed": 2, "failed": 2, "skipped": 1}
     assert outcome.failed == {"test_suite::test_fail[1]", "test_suite::test_error"}
+
+
+def test_the_loop_from_scratch_trains_as_fit_does():
+    import numpy as np
+
+    from benchmarks.training_run import FromScratch, overhead
+    from tinygrad_np import nn, optim, train
+    from tinygrad_np.data import Dataset
+
+    rng = np.random.default_rng(0)
+    data = Dataset(rng.random((30, 12)), rng.integers(0, 10, 30))
+    naive, model = FromScratch((12, 7, 10)), nn.MLP([12, 7, 10], dtype=np.float64)
+    model.load_state_dict(
+        {
+            "layers.0.weight": naive.W1,
+            "layers.0.bias": naive.b1[0],
+            "layers.1.weight": naive.W2,
+            "layers.1.bias": naive.b2[0],
+        }
+    )
+    history = train.fit(model, data, optimizer=optim.SGD(model.parameters(), 0.5), epochs=5, batch_size=0)
+    costs = [naive.step(data.x, np.eye(10)[data.y]) for _ in range(5)]
+    np.testing.assert_allclose(history.column("cost"), costs, rtol=1e-9)
+    pictures = Dataset(rng.random((130, 784), dtype=np.float32), rng.integers(0, 10, 130))
+    assert all(figure > 0 for figure in overhead(pictures, rounds=1, epochs=1))
