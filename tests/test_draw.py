@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -15,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinygrad_np
 from tinygrad_np import Tensor, nn
 from tinygrad_np.draw import Drawing, draw
 from tinygrad_np.rules.neural import linear, relu, softmax_cross_entropy
@@ -95,6 +98,25 @@ def test_same_graph_same_bytes():
     assert draw(np.tanh(1 - w)).source == GOLDEN
     assert draw(np.tanh(1 - w)).source == GOLDEN
     assert draw(mlp_loss()).source == draw(mlp_loss()).source
+
+
+def test_same_bytes_in_each_process():
+    code = """if True:
+        import numpy as np
+        from tinygrad_np import nn
+        from tinygrad_np.draw import draw
+        layers = [layer for i in range(20) for layer in (nn.Linear(3, 3, rng=0), np.tanh)]
+        model = nn.Sequential(*layers, nn.MLP([3, 2]))
+        drawing = draw(model, np.ones((2, 3), np.float32), backward=True)
+        print(drawing.source, drawing.outline.to_json())"""
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+    assert b"Linear + tanh \xc3\x9720" in next(iter(outputs))
 
 
 def test_backward_frees_no_part_of_the_picture():
@@ -248,6 +270,7 @@ def test_svg_shows_every_word(tmp_path):
         words = Counter(text.text.strip() for text in root.iter("{http://www.w3.org/2000/svg}text"))
         lines = [line for box in MLP_BOXES[:-1] for line in box]
         labels = [arrow[2] for arrow in MLP_ARROWS if len(arrow) > 2]
+        labels += ["linear algebra", "activation", "reduction", "loss"]  # the legend
         assert words == Counter(
             [*lines, *labels, "mean", "scalar float32", NASTY, "scalar float64", "multiply", "scalar float64"]
         )
@@ -352,6 +375,18 @@ def test_operations_with_several_results():
         ("svd", "part", ""),
         ("svd", "part", ""),
         ("part", "sum", "(3, 3) float64"),
+    ]
+
+
+def test_compiled_functions():
+    w = parameter(3, name="w")
+    step = tinygrad_np.compile(lambda x: np.sum(np.tanh(x * w)))
+    step(np.ones(3)), step(np.ones(3))
+    assert [box.operation for box in draw(step).outline.boxes if box.operation] == ["multiply", "tanh", "add.reduce"]
+    assert [box.operation for box in draw(step, np.ones(3)).outline.boxes if box.operation] == [
+        "multiply",
+        "tanh",
+        "sum",
     ]
 
 

@@ -88,6 +88,10 @@ def test_identical_blocks_are_drawn_once() -> None:
     drawing = draw(Transformer(12), X)
     titles, groups, arrows = told(drawing)
     assert groups == ["blocks.0-11: Block ×12", "attention: Attention"]
+    assert next(box.lines for box in drawing.outline.boxes if box.title == "key: Linear") == ("20 parameters",)
+    closed = drawing.folded(depth=1).outline.boxes
+    attention = next(box for box in closed if box.title == "attention: Attention")
+    assert (attention.lines, attention.stands_for) == (("9 operations", "80 parameters"), 9 * 12)
     assert titles == [
         "x", "embed: Linear", "query: Linear", "key: Linear", "value: Linear", "transpose", "matmul", "divide",
         "softmax", "matmul", "out: Linear", "add", "up: Linear", "gelu", "down: Linear", "add", "head: Linear",

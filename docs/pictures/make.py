@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygrad_np import Tensor, cli
-from tinygrad_np.draw import draw
+from tinygrad_np import Tensor, cli, nn
+from tinygrad_np import functional as F
+from tinygrad_np.draw import Drawing, draw
 
 HERE = Path(__file__).parent
 
@@ -26,8 +27,19 @@ def loss_of_the_readme() -> Tensor:
     return np.mean(np.log(np.sum(np.exp(z), axis=1)) - z[np.arange(3), y])
 
 
+def backward_of_a_network() -> Drawing:
+    """For docs/drawing.md: forward and backward side by side."""
+    model = nn.MLP([64, 32, 10], "tanh", rng=0)
+
+    def loss(images: Tensor, labels: np.ndarray) -> Tensor:
+        return F.softmax_cross_entropy(model(images), labels)
+
+    return draw(loss, np.zeros((16, 64), np.float32), np.arange(16) % 10, backward=True)
+
+
 if __name__ == "__main__":
     draw(loss_of_the_readme()).save(HERE / "loss.svg")
+    backward_of_a_network().save(HERE / "backward.svg")
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         cli.main(["train", "--quiet", "--out", str(run)])

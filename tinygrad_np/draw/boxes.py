@@ -83,7 +83,8 @@ def cluster_box(cluster: Cluster, leaves: Iterable[Item], size: int, group: int 
     parameters = [leaf for leaf in leaves if leaf.kind == "parameter"]
     each = " each" if cluster.count > 1 else ""
     items = items_of(cluster)
-    lines = [f"{counted(size // cluster.count, 'operation')}{each}"] if size > cluster.count else []
+    n = size // math.prod(c.count for c in cluster.around())
+    lines = [f"{counted(n, 'operation')}{each}"] if n > 1 else []
     if parameters:
         lines.append(f"{sum(math.prod(p.shape or ()) for p in parameters):,} parameters{each}")
     if not lines:

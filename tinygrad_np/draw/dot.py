@@ -37,6 +37,11 @@ _FILLS = {
 }  # fmt: skip
 
 
+_CALLED = {"product": "linear algebra", "shape": "selection, shape"}
+
+#: Pictures of fewer boxes need no legend.
+_LEGEND = 8
+
 #: So many boxes are laid out with less effort.
 _LARGE = 60
 
@@ -62,9 +67,8 @@ def to_dot(picture: Outline, direction: Direction = "TB", *, dpi: int | None = N
         graph += (
             " nslimit=4 nslimit1=4"  # arrows may be a little longer than they must, and it takes a tenth of the time
         )
-    if picture.notes:
-        notes = "\\n".join(map(_escaped, picture.notes))
-        graph += f' labelloc=b label="{notes}"'
+    if legend := _legend(picture, plain):
+        graph += f" labelloc=b label={legend}"
     node = f'{_FONT} fontsize=13 fontcolor="{_INK}" shape=box style="rounded,filled" fillcolor="white"'
     node += f' color="{_GREY}" penwidth=1.2 height=0.4 margin="0.14,0.07"'
     edge = f'{_FONT} fontsize=10 fontcolor="{_GREY}" color="{_GREY}" arrowsize=0.7'
@@ -73,6 +77,17 @@ def to_dot(picture: Outline, direction: Direction = "TB", *, dpi: int | None = N
         _arrow(arrow, label, picture.boxes) for arrow, label in zip(picture.arrows, labels_of(picture), strict=True)
     ]
     return "\n".join(["digraph computation {", *head, *_grouped(picture, plain), *arrows, "}", ""])
+
+
+def _legend(picture: Outline, plain: bool) -> str | None:
+    """What stands below the picture: what the colours mean, where there are several, and notes."""
+    families = {box.family for box in picture.boxes if box.kind == "operation" and box.heat is None}
+    used = [(family, fill) for family, fill in _FILLS.items() if family in families]
+    if plain or len(used) < 2 or len(picture.boxes) < _LEGEND:
+        return '"' + "\\n".join(map(_escaped, picture.notes)) + '"' if picture.notes else None
+    cells = "".join(f'<td bgcolor="{fill}">  {_CALLED.get(family, family)}  </td>' for family, fill in used)
+    notes = "".join(f'<tr><td colspan="{len(used)}">{_escaped(note)}</td></tr>' for note in picture.notes)
+    return f'<<table border="0" cellspacing="6" cellpadding="3"><tr>{cells}</tr>{notes}</table>>'
 
 
 def _grouped(picture: Outline, plain: bool) -> list[str]:

@@ -175,7 +175,8 @@ def draw(
     ----------
     what : Tensor, Node, Module or callable
         A result, such as a loss; all that it depends on is drawn. Or a model or a function, which is called with
-        ``args``, recorded, and drawn with its modules as frames and the lines that called each operation.
+        ``args``, recorded, and drawn with its modules as frames and the lines that called each operation. Of a compiled
+        function without ``args``, the program is drawn that was captured, with backward pass and update.
     *args
         What to call it with: an example batch.
     names : mapping of str to Tensor, optional
@@ -248,6 +249,8 @@ def draw(
         if wanted:
             known = {t.node: t._data for t in (names or {}).values() if isinstance(t, Tensor)}
             kept(scene, known, what._data if isinstance(what, Tensor) else None)
+    elif not args and (program := _program_of(what)) is not None:
+        return program
     elif callable(what):
         scene, error = performed(what, args, called, wanted)
         if error is not None:
@@ -279,6 +282,13 @@ def failure(error: OperationError) -> Drawing:
     scene = up_to(error, {})
     by_names(scene)
     return Drawing(folded(scene), scene=scene)
+
+
+def _program_of(function: Any) -> Drawing | None:
+    """What was captured of a compiled function; ``None`` of anything else."""
+    from tinygrad_np.compiler.compiled import Compiled  # here, because drawing does without the compiler
+
+    return function.graph.before if isinstance(function, Compiled) else None
 
 
 def _listed(patterns: str | Iterable[str]) -> Iterable[str]:
