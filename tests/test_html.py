@@ -182,6 +182,15 @@ def contrast(a: str, b: str) -> float:
 
 
 @with_browser
+def test_texts_of_wide_letters_are_squeezed_into_their_boxes(tmp_path: Path, quiet: chromium.Page) -> None:
+    quiet.open(draw(np.tanh(Tensor(1.0, requires_grad=True, name="W" * 40))).save(tmp_path / "a.html"))
+    text, box = (
+        f"document.querySelector('.parameter {name}').getBoundingClientRect().width" for name in ("text", "rect")
+    )
+    assert quiet.evaluate(text) < quiet.evaluate(box)
+
+
+@with_browser
 def test_it_folds_and_opens(tmp_path: Path, quiet: chromium.Page) -> None:
     path = classifier(64, 32, 10).save(tmp_path / "a.html")
     counts = [len(level["boxes"]) for level in data_of(path)["levels"]]

@@ -1,7 +1,10 @@
 // The animation: boxes are computed in order, then gradients flow back; each value and gradient appears in its step.
 
-/** Whether gradients flow to a box: where they are not drawn, nobody asks for those of the data. */
-const wantsGradient = (box) => box.grad !== undefined || (box.kind !== "input" && box.kind !== "constant");
+/** Whether gradients flow to a box: where they are drawn, it has one; elsewhere, nobody asks for those of the data. */
+function wantsGradient(box, drawn) {
+  if (box.grad !== undefined || box.kind === "module" || box.kind === "folded") return true;
+  return !drawn && box.kind !== "input" && box.kind !== "constant";
+}
 
 /**
  * The steps of a level. In a forward step, the value of a box appears. In a backward step, the rules of a box turn its
@@ -9,11 +12,7 @@ const wantsGradient = (box) => box.grad !== undefined || (box.kind !== "input" &
  */
 function stepsOf(level) {
   const inflow = level.boxes.map(() => []);
-  const waits = level.boxes.map(() => 0); // how many shares of the gradient of a box are still to come
-  level.arrows.forEach((arrow, number) => {
-    inflow[arrow.head].push(number);
-    waits[arrow.tail] += 1;
-  });
+  level.arrows.forEach((arrow, number) => inflow[arrow.head].push(number));
   const isGradient = (number) => level.boxes[number].kind === "gradient";
   const all = [...level.boxes.keys()].filter((number) => inflow[number].length);
   const computed = all.filter((number) => !isGradient(number));
@@ -22,16 +21,13 @@ function stepsOf(level) {
     const gradients = all.filter(isGradient).reverse();
     return [...forward, ...gradients.map((box) => ({ phase: "backward", box, arrows: inflow[box], gradients: [] }))];
   }
+  const drawn = level.boxes.some((box) => box.grad !== undefined);
+  const wanted = level.boxes.map((box) => wantsGradient(box, drawn));
   const backward = [];
   for (const box of [...computed].reverse()) {
-    const gradients = [];
-    const arrows = inflow[box].filter((number) => wantsGradient(level.boxes[level.arrows[number].tail]));
-    for (const number of arrows) {
-      const { tail } = level.arrows[number];
-      waits[tail] -= 1;
-      if (waits[tail] === 0) gradients.push(tail);
-    }
-    backward.push({ phase: "backward", box, arrows, gradients });
+    if (!wanted[box]) continue;
+    const arrows = inflow[box].filter((number) => wanted[level.arrows[number].tail]);
+    backward.push({ phase: "backward", box, arrows, gradients: arrows.map((number) => level.arrows[number].tail) });
   }
   const seeds = backward.map((step) => step.box).filter((box) => level.boxes[box].kind === "result");
   backward.unshift(...seeds.map((box) => ({ phase: "backward", box, arrows: [], gradients: [box], seed: true })));
@@ -48,7 +44,7 @@ class Player {
     this.graded = level.boxes.map(() => this.last);
     this.steps.forEach((step, number) => {
       if (step.phase === "forward" || level.boxes[step.box].kind === "gradient") this.valued[step.box] = number + 1;
-      for (const box of step.gradients) this.graded[box] = number + 1;
+      for (const box of step.gradients) this.graded[box] = number + 1; // the last share counts
     });
     this.go(this.last);
   }
