@@ -301,6 +301,7 @@ def test_help_imports_none_of_the_extras():
 
 def test_a_run_goes_on_as_if_it_had_never_ended(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # pictures would take most of the time
     options = ["train", "--layers", "8", "--seed", "5", "--quiet", "--batch-size", "100", "--lr-schedule", "step"]
     assert cli.main([*options, "--epochs", "5", "--out", "whole"]) == 0
     assert cli.main([*options, "--epochs", "2", "--out", "part"]) == 0
@@ -321,6 +322,7 @@ def test_a_run_goes_on_as_if_it_had_never_ended(tmp_path, monkeypatch, capsys):
 
 def test_a_run_that_diverges_late_keeps_the_last_good_network(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # pictures would take most of the time
     np.savez("line.npz", x=np.linspace(-1, 1, 50)[:, None], y=np.linspace(-1, 1, 50))
     options = ["--data", "line.npz", "--task", "regression", "--layers", "8,8", "--dropout", "0", "--optimizer", "gd"]
     status = cli.main(["train", *options, "--learning-rate", "3", "--epochs", "500", "--out", "out", "--quiet"])
@@ -335,6 +337,7 @@ def test_a_run_that_diverges_late_keeps_the_last_good_network(tmp_path, monkeypa
 
 def test_event_files_for_tensorboard_are_written_where_it_is_installed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # pictures would take most of the time
     typed = ["train", "--layers", "8", "--epochs", "1", "--quiet", "--tensorboard", "--out", "x"]
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     assert cli.main(typed) == 2

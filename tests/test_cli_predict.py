@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,7 @@ def test_compare_puts_a_deep_network_beside_one_without_hidden_layers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, task: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     x = np.random.default_rng(0).normal(size=(80, 2)).astype(np.float32)
     np.savez("xor.npz", x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int) if task == "classes" else x[:, 0] * x[:, 1])
     options = ["--layers", "16", "--epochs", "30", "--learning-rate", "0.02", "--dropout", "0"]
@@ -168,6 +170,7 @@ def test_check_gives_a_verdict_on_the_gradients(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
     np.savez("a.npz", x=x, y=np.arange(40) % 3)
     typed = ["--data", "a.npz", "--layers", "5", "--l2", "1", "--standardize"]

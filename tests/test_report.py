@@ -19,6 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from tinygrad_np import train
 from tinygrad_np.data import Dataset
+from tinygrad_np.train.report import Outcome, report_page
 from tinygrad_np.train.report.charts import Series, line_chart
 from tinygrad_np.train.report.outcome import interval
 from tinygrad_np.train.report.png import encode_png
@@ -71,18 +72,18 @@ def data_for(task: str, m: int = 60) -> Dataset:
     return Dataset(x, y, names, (2, 2), f"{task} </title><i>")
 
 
-def page_of(task: str, folder: Path, **options: Any) -> tuple[train.Run, Page, str]:
+def page_of(task: str, **options: Any) -> tuple[train.Run, Page, str]:
     run = train.run(train.Config(layers=(3,), epochs=2, dtype="float64", compile=False, **options), data_for(task))
-    folder.mkdir(exist_ok=True)
-    train.write_report(run, folder)
-    text = (folder / "report.html").read_text("utf-8")
+    judged = run.parts[-1]
+    x = judged.x if run.standardizer is None else judged.x * run.standardizer.scale + run.standardizer.mean
+    text = report_page(run, Outcome(replace(judged, x=x), train.predict_logits(run.model, judged.x), run.task))
     return run, Page(text), text
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression", "regression of two"])
 @pytest.mark.parametrize("standardize", [False, True])
-def test_the_page_stands_alone_and_says_what_the_scores_say(tmp_path: Path, task: str, standardize: bool) -> None:
-    run, page, text = page_of(task, tmp_path, standardize=standardize)
+def test_the_page_stands_alone_and_says_what_the_scores_say(task: str, standardize: bool) -> None:
+    run, page, text = page_of(task, standardize=standardize)
     assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
     assert "script" not in page.tags
     assert "i" not in page.tags
@@ -97,18 +98,26 @@ def test_the_page_stands_alone_and_says_what_the_scores_say(tmp_path: Path, task
             assert name in shown  # as text
 
 
-def test_it_needs_neither_matplotlib_nor_graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_all = page_of("multiclass", tmp_path / "a")[1]
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.setitem(sys.modules, "graphviz", None)
-    without = page_of("multiclass", tmp_path / "b")[1]
+@pytest.mark.parametrize("there", [True, False])
+def test_a_run_folder_has_it_with_and_without_matplotlib_and_graphviz(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    run = page_of("multiclass", standardize=True)[0]
+    if not there:
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+        monkeypatch.setitem(sys.modules, "graphviz", None)
+    files = train.write_report(run, tmp_path).files
+    text = (tmp_path / "report.html").read_text("utf-8")
+    page = Page(text)
+    assert ("graph.svg" in files) == (" ".join(page.text).count("The graph of the loss") == 1)
     for shown in ("What was taken for what", "Class by class", "The course of training", "The network"):
-        assert shown in with_all.text
-        assert shown in without.text
+        assert shown in page.text
+    # The pictures that were standardized for training are shown as they were.
+    assert page.addresses == page_of("multiclass", standardize=True)[1].addresses
 
 
-def test_the_confusion_and_the_mistakes_are_those_of_the_test_data(tmp_path: Path) -> None:
-    run, page, text = page_of("multiclass", tmp_path, dropout=0.0)
+def test_the_confusion_and_the_mistakes_are_those_of_the_test_data() -> None:
+    run, page, text = page_of("multiclass", dropout=0.0)
     test = run.parts[2]
     predicted = train.predict_logits(run.model, test.x).argmax(axis=1)
     counts = train.confusion_matrix(test.y, predicted, 3)
@@ -118,9 +127,9 @@ def test_the_confusion_and_the_mistakes_are_those_of_the_test_data(tmp_path: Pat
     assert len(page.addresses) == np.count_nonzero(predicted != test.y) > 0
 
 
-def test_a_picture_that_was_standardized_is_shown_as_it_was(tmp_path: Path) -> None:
+def test_a_picture_that_was_standardized_is_shown_as_it_was() -> None:
     image = pytest.importorskip("PIL.Image")
-    run, page, _ = page_of("multiclass", tmp_path, standardize=True)
+    run, page, _ = page_of("multiclass", standardize=True)
     assert run.standardizer is not None
     test = run.parts[2]
     raw = replace(test, x=test.x * run.standardizer.scale + run.standardizer.mean)
@@ -149,8 +158,9 @@ def test_every_history_can_be_drawn(values: list[float | None], percent: bool, l
         assert np.isfinite(float(y))
 
 
-def test_the_interval_is_that_of_scipy() -> None:
-    stats = pytest.importorskip("scipy.stats")
+def test_the_ends_of_the_interval_are_where_the_accuracy_would_be_1_96_deviations_off() -> None:
     for right, m in ((0, 5), (5, 5), (264, 270), (1, 1000)):
-        expected = stats.binomtest(right, m).proportion_ci(0.95, "wilson")
-        np.testing.assert_allclose(interval(right, m), (expected.low, expected.high), atol=1e-4)
+        low, high = interval(right, m)
+        assert 0 <= low + 1e-12 < high <= 1 + 1e-12
+        for p in (low, high):
+            np.testing.assert_allclose((right / m - p) ** 2, 1.96**2 * p * (1 - p) / m, atol=1e-12)
