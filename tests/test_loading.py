@@ -8,6 +8,7 @@ import hashlib
 import io
 import struct
 import sys
+import tracemalloc
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -142,6 +143,8 @@ cells = st.sampled_from(
 )
 
 
+@example(rows=[["9223372036854775808", "-1"]], delimiter=",")  # one more than an int64 can be
+@example(rows=[["1", "-9223372036854775809"]], delimiter=";")
 @given(
     rows=st.lists(st.lists(cells, min_size=2, max_size=3), min_size=1, max_size=4), delimiter=st.sampled_from(",;\t")
 )
@@ -192,6 +195,17 @@ def test_idx_bytes_that_nobody_wrote(content: bytes, packed: bool, tmp_path_fact
         path.write_bytes(damaged)
         with suppress(DataError):
             assert read_idx(path).nbytes <= len(content)
+
+
+def test_an_idx_file_that_says_too_much_allocates_no_more_than_it_has(tmp_path: Path) -> None:
+    path = written(tmp_path, "a", b"\0\0\x08\x02" + struct.pack(">II", 2**15, 2**15) + b"few")
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"tells of 1,073,741,824 bytes .* but there are 3"):
+            read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
 
 
 def test_mnist_like_files_find_each_other(tmp_path: Path) -> None:
