@@ -49,7 +49,7 @@ class Recorded:
 #: Python's scalars are weak (NEP 50): they take the dtype of what they meet, so they stay as they are.
 SCALARS = frozenset({float, int, bool, complex})
 _OPERANDS = (Recorded, np.ndarray, np.generic, list, tuple, float, int, complex)
-_UNCHANGING = frozenset({int, float, bool, str, slice, type(None)})
+_UNCHANGING = frozenset({int, float, bool, str, slice, type(None), type(Ellipsis)})
 _NOTHING: dict[str, Any] = {}
 _new, _ndarray = object.__new__, np.ndarray
 Result: type[Any] = Recorded  # results are made of this class: Tensor
@@ -143,7 +143,10 @@ def _record(
     primitive: Primitive, keep: Callable[[Any], Any], args: Any, arrays: list[Any], out: Any, metadata: dict[str, Any]
 ) -> Node:
     for value in metadata.values():
-        if value.__class__ not in _UNCHANGING and _can_change(value):  # by the caller, as an operand can
+        kind = value.__class__
+        if kind in _UNCHANGING or (kind is tuple and _UNCHANGING.issuperset(map(type, value))):
+            continue
+        if _can_change(value):  # by the caller, as an operand can
             metadata = tree_map(lambda part: part.copy() if isinstance(part, _ndarray) else part, metadata)
             break
     node = recorded(primitive, [_parent(arg) for arg in args], None, metadata)
