@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import linecache
+import operator
 import pickle
 import re
 import warnings
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_np import Tensor, grad, nn, optim
+from tinygrad_np import Tensor, grad, nn, optim, vmap
 from tinygrad_np import functional as F
 from tinygrad_np.errors import MistakeWarning, OperationError
 from tinygrad_np.primitives import table
@@ -235,6 +237,9 @@ def test_names_come_from_the_calling_line() -> None:
         (lambda: named.dot(owner.weights), "named"),
         (lambda: np.ones((3, 2)) @ named, "np.ones((3, 2))"),
         (lambda: table[np.matmul](*[named, owner.weights]), "input"),
+        (lambda: reduce(operator.matmul, [named, owner.weights]), "named"),  # by its value
+        (lambda: reduce(operator.matmul, [named + 1, owner.weights]), "x"),  # not by its place: who knows
+        (lambda: vmap(lambda named: named @ owner.weights)(np.ones((3, 2))), "x"),
         (eval("lambda: named @ owner.weights", {"named": named, "owner": owner}), "input"),
     ]:  # fmt: skip
         with pytest.raises(OperationError) as caught:

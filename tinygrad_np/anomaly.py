@@ -78,7 +78,7 @@ def detect_anomaly(*, nan: bool = True, inf: bool = True) -> Iterator[None]:
     ...
     tinygrad_np.anomaly.AnomalyError: log made -inf (1 of 2 elements) of finite numbers:
       x: float64[2] from 0 to 1
-      at <doctest tinygrad_np.anomaly.detect_anomaly[2]>:2, in <module>
+      at <doctest tinygrad_np.anomaly.detect_anomaly[2]>:2, in <module>: np.log(x)
     """
     from tinygrad_np.observe import caller  # who looks for nothing need not import it
 
@@ -151,4 +151,4 @@ def _range(a: Any) -> str:
 
 
 def _at(where: Place | None) -> str:
-    return f"  at {where}" if where else "  recorded before detect_anomaly()"
+    return f"  at {where.text}" if where else "  recorded before detect_anomaly()"

@@ -70,7 +70,7 @@ def detect_mutation() -> Iterator[None]:
     ...
     tinygrad_np.mutation.MutationError: multiply had saved its operand y: float64[2], and somebody has written into its
     memory since:
-      at <doctest tinygrad_np.mutation.detect_mutation[2]>:2, in <module>
+      at <doctest tinygrad_np.mutation.detect_mutation[2]>:2, in <module>: loss = np.sum(x * u)
       mend: write into a copy, np.array(t) or array.copy()
     """
     from tinygrad_np.observe import caller  # who looks for nothing need not import it
@@ -91,7 +91,7 @@ def detect_mutation() -> Iterator[None]:
                 which = "result" if name == "out" else f"operand {name}"
                 text = (
                     f"{node.primitive.name} had saved its {which}: {array.dtype}{list(array.shape)}, and somebody has "
-                    f"written into its memory since:\n  at {where}\n"
+                    f"written into its memory since:\n  at {where.text if where else 'an unknown place'}\n"
                     f"  mend: write into a copy, np.array(t) or array.copy()"
                 )
                 raise MutationError(text, node.primitive.name, name, where, node)

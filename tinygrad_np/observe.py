@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import linecache
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -34,6 +36,12 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}, in {self.function}"
+
+    @property
+    def text(self) -> str:
+        """The place and, where it can be read, the source of the line."""
+        source = textwrap.shorten(linecache.getline(self.file, self.line), 100, placeholder=" ...")
+        return f"{self}: {source}" if source else str(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,6 +20,9 @@ def no_such_axis(case: Case) -> Diagnosis | None:
     error: Any = case.error
     array = next((a for a in case.arrays if a.ndim == error.ndim), None)
     if error.axis is None or array is None:
+        if case.operation == "expand_dims" and error.axis is not None:
+            a = case.arrays[0]
+            return f"{a.name} has {_axes(a.ndim)}, so a new one can be axis 0 ... {a.ndim}, but not {error.axis}", []
         return None
     if not array.ndim:
         return f"{array.name} is a single number, without axes, so it has no axis {error.axis}", []
@@ -32,7 +35,8 @@ def no_such_axis(case: Case) -> Diagnosis | None:
 
 def wrong_dtype(case: Case) -> Diagnosis | None:
     """Say for which numbers there is no such operation."""
-    if "not supported for the input types" not in str(case.error):
+    words = str(case.error)
+    if "not supported for the input types" not in words and "did not contain a loop" not in words:
         return None
     kinds = " and ".join(dict.fromkeys(str(o.dtype or type(o.value).__name__) for o in case.operands))
     bits = case.operation.startswith("bitwise_") or case.operation in ("invert", "left_shift", "right_shift")

@@ -53,7 +53,10 @@ def explained(
     try:
         caller = calling_code()
         given = list(_arrays(args)) if composite else list(args)
-        operands = _named(caller, arguments if not composite else (), given, positional=not composite)
+        if composite:
+            bound = [key for key, value in options.items() for _ in _arrays([value])]
+            arguments = bound if len(bound) == len(given) else ()
+        operands = _named(caller, arguments, given, None if composite else name)
         case = Case(name, operands, dict(options), error)
         problem, mends = diagnosed(case)
         return _made(kind, name, operands, problem, " or ".join(mends[:2]) or None, caller, error)
@@ -90,7 +93,7 @@ def refusal(
     """
     caller = calling_code()
     given = {argument: value for argument, value in operands.items() if value is not None}
-    named = _named(caller, list(given), list(given.values()), positional=False)
+    named = _named(caller, list(given), list(given.values()), None)
     words = {argument: operand.code for argument, operand in zip(given, named, strict=True)}
     return _made(kind, name, named, problem.format(**words), mend and mend.format(**words), caller)
 
@@ -109,7 +112,7 @@ def _made(
     if len(shown) > _MOST_OPERANDS:
         lines[-1] += f", and {len(shown) - _MOST_OPERANDS} more"
     if caller is not None:
-        lines.append(f"  at {caller.place}" + (f": {caller.text}" if caller.text else ""))
+        lines.append(f"  at {caller.place.text}")
     if mend is not None:
         lines.append(f"  mend: {mend}")
     made = kind("\n".join(lines))
@@ -121,10 +124,10 @@ def _made(
 
 
 def _named(
-    caller: Caller | None, arguments: Sequence[str], args: Sequence[Any], positional: bool
+    caller: Caller | None, arguments: Sequence[str], args: Sequence[Any], operation: str | None
 ) -> tuple[Operand, ...]:
     """The operands by the best names that are known for them."""
-    words = caller.names(args, positional) if caller else [None] * len(args)
+    words = caller.names(args, operation) if caller else [None] * len(args)
     paths = parameter_paths(args)
     starred = [*arguments, *[arguments[-1] if arguments else "operand"] * len(args)]
     numbers = [f"{name} {i}" if i >= len(arguments) - 1 and len(args) > len(arguments) else name

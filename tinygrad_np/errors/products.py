@@ -48,6 +48,19 @@ def _stacks(x: str, x_shape: Shape, y: str, y_shape: Shape) -> Diagnosis | None:
     return f"the matrices fit, but on axis {axis} {x} is a stack of {x_shape[axis]} and {y} of {y_shape[axis]}", []
 
 
+@diagnosis("vecdot", "inner")
+def _inner(case: Case) -> Diagnosis | None:
+    if len(case.arrays) < 2 or not all(a.shape for a in case.arrays) or not isinstance(case.error, ValueError):
+        return None
+    x, y = case.arrays[:2]
+    if x.shape[-1] == y.shape[-1]:
+        return None
+    return (
+        f"the last axis of {x.name} has {x.shape[-1]} and that of {y.name} has {y.shape[-1]}, but these must be equal",
+        [],
+    )
+
+
 @diagnosis("tensordot")
 def _tensordot(case: Case) -> Diagnosis | None:
     a, b = case.arrays[:2]

@@ -21,7 +21,7 @@ from tinygrad_np.record import Recorded
 
 __all__ = ["Caller", "calling_code", "parameter_paths"]
 
-_LONGEST_NAME, _LONGEST_LINE = 40, 100
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -34,29 +34,33 @@ class Caller:
         That frame.
     place : Place
         Its line.
-    text : str
-        The source of that line; empty where there is none, as for code that was typed into ``python``.
     expression : ast.AST or None
         The part of the line that was being computed.
     """
 
     frame: FrameType
     place: Place
-    text: str
     expression: ast.AST | None
 
-    def names(self, operands: Sequence[Any], positional: bool) -> list[str | None]:
+    def names(self, operands: Sequence[Any], operation: str | None) -> list[str | None]:
         """Return what the calling expression calls each of ``operands``; ``None`` where that is not known.
 
-        A variable is recognized by its value. Other expressions are known by their position, if the operands are
-        known to be just the arguments of the call.
+        A variable is recognized by its value. Other expressions are known by their position, if the expression is a
+        call of ``operation``, or an operator, and no variable in it has another value than the operand at its place.
         """
         parts = list(self._parts())
         values = [_value(part, self.frame) for part in parts]
+        called = self.expression.func if isinstance(self.expression, ast.Call) else None
+        positional = (
+            operation is not None
+            and (called is None or ast.unparse(called).split(".")[-1] == operation)
+            and len(parts) == len(operands)
+            and all(v is _UNKNOWN or v is o for v, o in zip(values, operands, strict=True))
+        )
         names: list[str | None] = []
         for i, operand in enumerate(operands):
             same = next((p for p, value in zip(parts, values, strict=True) if value is operand), None)
-            if same is None and positional and len(parts) == len(operands):
+            if same is None and positional:
                 same = parts[i]
             name = ast.unparse(same) if same is not None else ""
             names.append(name if 0 < len(name) <= _LONGEST_NAME and "\n" not in name else None)
@@ -88,11 +92,9 @@ def calling_code() -> Caller | None:
     if frame is None:
         return None
     code = frame.f_code
-    line = frame.f_lineno
     positions = list(code.co_positions())[frame.f_lasti // 2]
     lines = linecache.getlines(code.co_filename, frame.f_globals)
-    text = textwrap.shorten(lines[line - 1], _LONGEST_LINE, placeholder=" ...") if 0 < line <= len(lines) else ""
-    return Caller(frame, Place(code.co_filename, line, code.co_name), text, _expression(lines, positions))
+    return Caller(frame, Place(code.co_filename, frame.f_lineno, code.co_name), _expression(lines, positions))
 
 
 def _expression(lines: list[str], positions: tuple[int | None, ...]) -> ast.AST | None:
