@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.chain import chain
+from benchmarks.estimators import estimators
 from benchmarks.families import families
 from benchmarks.gradient_checking import check_faults
 from benchmarks.harness import Effort
@@ -37,6 +38,7 @@ WORKLOADS: dict[str, Workload] = {
     "families": families,
     "import": startup,
     "gradcheck": check_faults,
+    "estimators": estimators,
 }
 
 EFFORTS = {
