@@ -8,6 +8,7 @@ import pickle
 import sys
 import zipfile
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -305,6 +306,19 @@ def test_predict_logits_in_batches_is_predict_logits():
     model, data = small_model(), blobs()
     whole = train.predict_logits(model, data.x)
     np.testing.assert_allclose(train.predict_logits(model, data.x, batch_size=7), whole, rtol=1e-13)
+
+
+def test_batches_of_wide_examples_are_small():
+    class Longest(nn.Module):
+        lengths: ClassVar[list[int]] = []
+
+        def forward(self, x):
+            self.lengths.append(len(x))
+            return x[:, :1]
+
+    wide = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (100, 2**19), (0, 0))
+    assert train.predict_logits(Longest(), wide).shape == (100, 1)
+    assert Longest.lengths == [32, 32, 32, 4]
 
 
 @pytest.mark.filterwarnings("error")

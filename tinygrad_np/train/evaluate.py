@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ from tinygrad_np.train.step import Loss
 from tinygrad_np.train.tasks import TASKS, Task, task_of
 
 __all__ = ["Score", "evaluate", "predict_logits", "task_for"]
+
+#: How many numbers a batch has at most, where nothing is learnt.
+_NUMBERS_AT_ONCE = 2**24
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,12 @@ def evaluate(model: Module, data: Dataset, task: Task | str | None = None, loss:
     return Score(float(cost), task.score(data.y, logits, data.weights))
 
 
-def predict_logits(model: Module, x: NDArray[Any], batch_size: int = 4096) -> NDArray[Any]:
+def predict_logits(model: Module, x: NDArray[Any], batch_size: int | None = None) -> NDArray[Any]:
     """The logits of ``model`` for the examples ``x``, as an array: in evaluation mode, a batch at a time.
 
-    The model comes back in the mode that it was in.
+    A batch has 4096 examples, or fewer where these are large. The model comes back in the mode that it was in.
     """
+    batch_size = batch_size or max(1, min(4096, _NUMBERS_AT_ONCE // max(1, math.prod(x.shape[1:]))))
     was_training = model.training
     model.eval()
     try:

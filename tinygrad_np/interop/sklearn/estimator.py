@@ -110,7 +110,8 @@ class Estimator(Parameters):
             kept = weights > 0
             if not kept.any():
                 raise ValueError("all sample weights are zero: there is nothing to learn from")
-            X, y, weights = X[kept], y[kept], weights[kept]
+            if not kept.all():
+                X, y, weights = X[kept], y[kept], weights[kept]
         y, weights = self._targets(y.toarray() if issparse(y) else y, weights, first, classes)
         return X, y.astype(X.dtype) if y.dtype.kind == "f" else y, weights
 
@@ -143,10 +144,11 @@ class Estimator(Parameters):
 
     def _begin(self, data: Dataset, first: bool) -> None:
         """Make the optimizer and, the first time, the network."""
+        hidden = _sizes(self.hidden_layer_sizes)
         if first:
             f, n_outputs = self.activation, train.TASKS[self._task].n_outputs(data)
             self.model_ = nn.MLP(
-                [data.x.shape[1], *_sizes(self.hidden_layer_sizes), n_outputs],
+                [data.x.shape[1], *hidden, n_outputs],
                 _known(f) if isinstance(f, str) or callable(f) else list(map(_known, f)),
                 dropout=self.dropout,
                 initializer=self.initializer,
@@ -154,6 +156,8 @@ class Estimator(Parameters):
                 rng=self._model_rng,
             )
             self.history_ = train.History()
+        elif hidden != (known := [b.size for b in self.intercepts_[:-1]]):
+            raise ValueError(f"warm_start goes on with hidden_layer_sizes={known}, which are {hidden} now: begin anew")
         self._optimizer = make_optimizer(self, self.model_.parameters())
         self._schedule = make_schedule(self, self._optimizer)
 
@@ -176,6 +180,7 @@ class Estimator(Parameters):
                 compile=steps >= WORTH_COMPILING if self.compile == "auto" else self.compile,
                 callbacks=[*self.callbacks, *([show] if show else [])],
             )  # fmt: skip
+        self.model_.eval()
         for epoch in history:
             self.history_.append(replace(epoch, epoch=before + epoch.epoch))
         self.n_iter_ = len(history)
