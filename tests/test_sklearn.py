@@ -179,6 +179,18 @@ def test_one_seed_gives_one_result_and_another_seed_another():
     assert not same(d, e)
 
 
+@pytest.mark.parametrize(
+    ("kind", "batch_size"), [("multiclass", 22), ("binary", 29), ("regression of two", 17), ("multilabel", 74)]
+)
+def test_compiled_or_not_the_same_is_learnt(kind, batch_size):
+    """The last batches have 2, 3, 5 and 16 examples: of small layers, compiled steps are written in other ways."""
+    x, y = problem(kind)
+    options = {"hidden_layer_sizes": (64, 8), "dropout": 0.1, "batch_size": batch_size}
+    compiled, eager = (network(kind, **options, compile=how).fit(x, y) for how in (True, False))
+    for w, expected in zip(compiled.coefs_ + compiled.intercepts_, eager.coefs_ + eager.intercepts_, strict=True):
+        np.testing.assert_allclose(w, expected, rtol=1e-7, atol=1e-10)
+
+
 # ---- weights of classes, sparse examples, dtypes ----
 
 
