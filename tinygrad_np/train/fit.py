@@ -139,11 +139,12 @@ def fit(
     if all(limit is None for limit in limits.values()):
         limits["epochs"] = EPOCHS
     course, watch, state = Course(), Watch(early_stopping), State(model, optimizer, rng)
+    kept = {} if checkpoint is None else {"training data": training, "validation data": validation}
     identity = {
         "task": task.name, "batch_size": batch_size, "drop_last": drop_last, "l2": l2, "clip": clip,
         "clip_value": clip_value, "label_smoothing": label_smoothing, "optimizer": type(optimizer).__name__,
         "early_stopping": repr(early_stopping), "schedule": type(rates.schedule).__name__,
-        "training data": fingerprint(training), "validation data": fingerprint(validation),
+        **{name: fingerprint(data) for name, data in kept.items()},
     }  # fmt: skip
     keeper = Checkpoint(checkpoint, checkpoint_seconds, identity, state, course, rates.schedule, watch)
     optimizer.set_up()
