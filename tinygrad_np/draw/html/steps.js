@@ -1,10 +1,7 @@
 // The animation: boxes are computed in order, then gradients flow back; each value and gradient appears in its step.
 
-/** Whether gradients flow to a box: where they are drawn, it has one; elsewhere, nobody asks for those of the data. */
-function wantsGradient(box, drawn) {
-  if (box.grad !== undefined || box.kind === "module" || box.kind === "folded") return true;
-  return !drawn && box.kind !== "input" && box.kind !== "constant";
-}
+/** Whether gradients flow to a box: where they are not drawn, nobody asks for those of the data. */
+const wantsGradient = (box) => box.grad !== undefined || (box.kind !== "input" && box.kind !== "constant");
 
 /**
  * The steps of a level. In a forward step, the value of a box appears. In a backward step, the rules of a box turn its
@@ -21,12 +18,9 @@ function stepsOf(level) {
     const gradients = all.filter(isGradient).reverse();
     return [...forward, ...gradients.map((box) => ({ phase: "backward", box, arrows: inflow[box], gradients: [] }))];
   }
-  const drawn = level.boxes.some((box) => box.grad !== undefined);
-  const wanted = level.boxes.map((box) => wantsGradient(box, drawn));
   const backward = [];
   for (const box of [...computed].reverse()) {
-    if (!wanted[box]) continue;
-    const arrows = inflow[box].filter((number) => wanted[level.arrows[number].tail]);
+    const arrows = inflow[box].filter((number) => wantsGradient(level.boxes[level.arrows[number].tail]));
     backward.push({ phase: "backward", box, arrows, gradients: arrows.map((number) => level.arrows[number].tail) });
   }
   const seeds = backward.map((step) => step.box).filter((box) => level.boxes[box].kind === "result");
