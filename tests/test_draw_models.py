@@ -318,3 +318,30 @@ def test_mermaid(tmp_path: Any) -> None:
     assert drawing.save(tmp_path / "x.mmd").read_text("utf-8") == MERMAID
     nasty = draw(Tensor([1.0], name='a"]<b>\n-->|')).save(tmp_path / "x.mmd").read_text("utf-8")
     assert nasty.splitlines()[1] == 'n0["a#34;#93;#60;b#62; --#62;#124;<br/>(1,) float64"]:::input'
+
+
+# --- what has no gradient
+def test_masks_and_detached_values_have_their_operations() -> None:
+    w = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+
+    def f(x: Any) -> Any:
+        return np.sum(np.where(x > 1, x * w, x * w.detach() * np.tanh(w).detach()))
+
+    outline = draw(f, np.ones((2, 3))).outline
+    titles = {i: box.title for i, box in enumerate(outline.boxes)}
+    arrows = [(titles[a.tail], titles[a.head]) for a in outline.arrows]
+    assert {("x", "greater"), ("greater", "where"), ("w", "detach"), ("tanh", "detach")} <= set(arrows)
+    assert arrows.count(("detach", "multiply")) == 2
+    assert next(box.lines for box in outline.boxes if box.title == "greater") == ("x > 1",)
+    assert all(a.tail < a.head for a in outline.arrows)
+    assert {box.title for box in outline.boxes if box.kind in ("input", "constant")} == {"x"}
+    gradients = {box.title for box in draw(f, np.ones((2, 3)), backward=True).outline.boxes if box.kind == "gradient"}
+    assert not gradients & {"∂ greater", "∂ detach", "∂ tanh"}
+
+
+def test_labels_that_are_computed() -> None:
+    def f(z: Any) -> Any:
+        return np.mean(F.softmax_cross_entropy(z, np.argmax(z, axis=-1)))
+
+    _, _, arrows = told(draw(f, np.eye(4)))
+    assert {("z", "argmax"), ("argmax", "softmax_cross_entropy"), ("z", "softmax_cross_entropy")} <= arrows

@@ -39,7 +39,10 @@ def with_backward(picture: Outline) -> Outline:
 
 
 def _active(picture: Outline) -> list[int]:
-    """The boxes that have a gradient: what depends on parameters or, where there are none, on inputs."""
+    """The boxes that have a gradient.
+
+    They lie on a way, by arguments that have a rule, from a parameter (where there are none, from an input) to the end.
+    """
     kinds = {"parameter"} if any(box.kind == "parameter" for box in picture.boxes) else {"input"}
     active = {
         number
@@ -47,10 +50,15 @@ def _active(picture: Outline) -> list[int]:
         if box.kind in ("module", "folded")
         or (box.kind in kinds and (box.dtype or "").startswith(("float", "complex")))
     }
-    for arrow in sorted(picture.arrows, key=lambda arrow: arrow.head):
-        if arrow.tail in active and _rule(arrow, picture.boxes[arrow.head]) is not None:
+    ruled = [arrow for arrow in picture.arrows if _rule(arrow, picture.boxes[arrow.head]) is not None]
+    for arrow in sorted(ruled, key=lambda arrow: arrow.head):
+        if arrow.tail in active:
             active.add(arrow.head)
-    return sorted(active)
+    wanted = set(range(len(picture.boxes))) - {arrow.tail for arrow in picture.arrows}
+    for arrow in sorted(ruled, key=lambda arrow: -arrow.head):
+        if arrow.head in wanted:
+            wanted.add(arrow.tail)
+    return sorted(active & wanted)
 
 
 def _rule(arrow: Arrow, head: Box) -> str | None:

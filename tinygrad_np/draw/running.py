@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
+from tinygrad_np.draw.constants import Call, link
 from tinygrad_np.draw.failure import stopped, up_to
 from tinygrad_np.draw.scene import Item, Scene, Scope, traced
 from tinygrad_np.draw.words import place_of
@@ -24,21 +25,14 @@ from tinygrad_np.tree import flatten
 __all__ = ["Run", "performed"]
 
 
-class Fact(NamedTuple):
-    """What was seen of one operation."""
-
-    scope: Scope | None
-    where: Place | None
-    operands: Sequence[Any]
-    out: Any
-
-
 class Run:
     """One call of a function or a model, watched.
 
     Attributes
     ----------
-    facts : dict of Node to Fact
+    facts : dict of Node to Call
+    calls : dict of int to Call
+        The same, and those whose results have no gradient, by the ``id`` of the result.
     error : Exception or None
         What stopped it.
     result
@@ -49,7 +43,8 @@ class Run:
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], here: Place | None) -> None:
         self.here = here
-        self.facts: dict[Node, Fact] = {}
+        self.facts: dict[Node, Call] = {}
+        self.calls: dict[int, Call] = {}
         self.error: Exception | None = None
         self.result: Any = None
         self._paths = {
@@ -83,8 +78,10 @@ class Run:
         return done
 
     def _operation(self, operation: Any, operands: Any, metadata: Any, out: Any, node: Node | None) -> None:
+        call = Call(self.scope, caller(), operation, tuple(operands), metadata, out, node is not None)
+        self.calls[id(out)] = call
         if node is not None:
-            self.facts[node] = Fact(self.scope, caller(), operands, out)
+            self.facts[node] = call
 
 
 def performed(
@@ -165,6 +162,7 @@ def _enrich(scene: Scene, run: Run, inputs: set[Node], args: tuple[Any, ...], la
             (whole,) = item.operands
             item.scope, item.where = whole.scope, whole.where
             item.value = None if whole.value is None else whole.value[item.metadata["index"]]
+    link(scene, run.calls)
 
 
 def _labels(function: Callable[..., Any], n: int) -> list[str]:
