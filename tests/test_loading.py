@@ -282,6 +282,8 @@ def test_arrays_of_many_names(tmp_path: Path) -> None:
     assert found.test.dataset().y.tolist() == [0, 1]
     np.savez(tmp_path / "keras.npz", x_train=x / 7, y_train=y[0], x_test=x[:1] / 7, y_test=y[0, :1])
     np.testing.assert_allclose(load(tmp_path / "keras.npz").x, x.reshape(4, 6) / 7, 1e-6)
+    np.savez(tmp_path / "test_cat.npz", test_set_x=x[:2], test_set_y=y[:, :2])
+    assert load(tmp_path / "test_cat.npz").labels.tolist() == [0, 1]
     np.save(tmp_path / "x.npy", x)
     assert load(tmp_path / "x.npy").labels is None
 

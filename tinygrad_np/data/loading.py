@@ -202,6 +202,9 @@ def _from_table(table: Table, name: str, dtype: DTypeLike) -> Examples:
 def _from_arrays(arrays: Mapping[str, Array], path: Path, dtype: DTypeLike) -> Examples:
     by_name = {name.lower(): array for name, array in arrays.items()}
     pairs = next((pairs for pairs in _NAMES if pairs[0][0] in by_name), None)
+    alone = (test for _, test in _NAMES if test[0] in by_name)  # a test set in a file of its own
+    if pairs is None and (test := next(alone, None)) is not None:
+        pairs = (test, ("", ""))
     if pairs is None:
         raise DataError(path, f"there is no array 'x' or 'x_train' among {', '.join(arrays) or 'its arrays: none'}")
     names = next((by_name[name] for name in _CLASS_NAMES if name in by_name), None)

@@ -17,6 +17,9 @@ __all__ = ["Series", "line_chart", "scatter_chart"]
 WIDTH, HEIGHT = 430, 250
 LEFT, RIGHT, TOP, BOTTOM = 50, 12, 12, 40
 
+#: Percentages that are closer together than this are not drawn as if they were far apart.
+_NARROW = 0.05
+
 #: Points of one line up to which each says its value under the mouse.
 _TALKATIVE = 150
 
@@ -137,6 +140,8 @@ def _limits(shown: list[float], log: bool, percent: bool) -> tuple[float, float]
     low, high = min(shown), max(shown)
     if log:
         return low / 1.15, high * 1.15
+    if percent and high - low < _NARROW:
+        low = max(high - _NARROW, min(low, 0.0))  # one example more or less is no mountain
     if low >= 0 and (not percent or low < 0.5 * high):
         low = 0.0
     # Values that hardly differ are drawn as one line, not as noise.
