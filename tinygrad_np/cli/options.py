@@ -24,7 +24,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         known = field.metadata
         if known["group"] not in groups:
             groups[known["group"]] = parser.add_argument_group(known["group"])
-        told = all(name in known["help"] or name == field.default for name in known["choices"] or ())
+        told = all(name in known["help"] + known["shown"] for name in known["choices"] or ())
         choices = "" if told else f": {any_of(known['choices'])}"
         name = field.name.replace("_", "-")
         given: dict[str, Any] = {"default": field.default, "dest": field.name}
