@@ -68,8 +68,7 @@ class Config:
         limit="at least 0", shown="64")
     drop_last: bool = option(False, "leave out the last batch if it is smaller", _TRAINING, parse=bool)
     momentum: float | None = option(None, "how much of the last step momentum and nesterov keep", _TRAINING,
-        parse=float, limit="fraction",
-        shown="0.9")
+        parse=float, limit="fraction", shown="0.9")
     beta1: float | None = option(None, "of adam and adamw: how much of the mean is kept", _TRAINING, parse=float,
         limit="fraction", shown="0.9")
     beta2: float | None = option(None, "of adam, adamw and rmsprop: how much of the mean of squares is kept", _TRAINING,

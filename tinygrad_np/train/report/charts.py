@@ -140,7 +140,7 @@ def _limits(shown: list[float], log: bool, percent: bool) -> tuple[float, float]
     low, high = min(shown), max(shown)
     if log:
         return low / 1.15, high * 1.15
-    if percent and high - low < _NARROW:
+    if percent and low >= 0 and high - low < _NARROW:
         low = max(high - _NARROW, 0.0)  # one example more or less is no mountain
     if low >= 0 and (not percent or low < 0.5 * high):
         low = 0.0
