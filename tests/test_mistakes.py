@@ -239,7 +239,8 @@ def test_names_come_from_the_calling_line() -> None:
         (lambda: table[np.matmul](*[named, owner.weights]), "input"),
         (lambda: reduce(operator.matmul, [named, owner.weights]), "named"),  # by its value
         (lambda: reduce(operator.matmul, [named + 1, owner.weights]), "x"),  # not by its place: who knows
-        (lambda: vmap(lambda named: named @ owner.weights)(np.ones((3, 2))), "x"),
+        (lambda: vmap(lambda row: row @ owner.weights)(np.ones((3, 2))), "row"),
+        (lambda: vmap(lambda row: np.sum(row, axis=1))(np.ones((3, 2))), "row"),
         (eval("lambda: named @ owner.weights", {"named": named, "owner": owner}), "input"),
     ]:  # fmt: skip
         with pytest.raises(OperationError) as caught:

@@ -103,9 +103,12 @@ class Batched(NDArrayOperatorsMixin):
         if outranked(args):
             return NotImplemented
         if method == "__call__":
-            if ufunc in composites and ufunc.signature:
-                return composites[ufunc](*args, **kwargs)
-            return families.get(ufunc, elementwise)(ufunc, args, kwargs)
+            try:
+                if ufunc in composites and ufunc.signature:
+                    return composites[ufunc](*args, **kwargs)
+                return families.get(ufunc, elementwise)(ufunc, args, kwargs)
+            except (TypeError, ValueError, IndexError) as error:
+                raise _explained(error, ufunc, args, kwargs) from None
         if method == "at":
             array, index, *values = args
             where, _, arranged = places(array, index)
@@ -121,7 +124,10 @@ class Batched(NDArrayOperatorsMixin):
         if outranked([*args, *kwargs.values()]):
             return NotImplemented
         if function in families:
-            return families[function](function, args, kwargs)
+            try:
+                return families[function](function, args, kwargs)
+            except (TypeError, ValueError, IndexError) as error:
+                raise _explained(error, function, args, kwargs) from None
         if function in composites and function not in _composing.get():  # written with others, which have families
             token = _composing.set((*_composing.get(), function))
             try:
@@ -170,6 +176,13 @@ class Batched(NDArrayOperatorsMixin):
     mT = property(lambda self: np.swapaxes(self, -1, -2), doc="The matrix transpose.")
     real = property(lambda self: np.real(self), doc="The real part.")
     imag = property(lambda self: np.imag(self), doc="The imaginary part.")
+
+
+def _explained(error: Exception, function: Function, args: Any, kwargs: dict[str, Any]) -> Exception:
+    """The error of an operation on all examples, in terms of one example."""
+    from tinygrad_np.errors import explain
+
+    return explain.explained(error, function.__name__, (), [*args, *kwargs.values()], kwargs, composite=True)
 
 
 def _method(function: Function) -> Function:

@@ -18,18 +18,24 @@ __all__ = ["no_such_axis", "wrong_dtype"]
 def no_such_axis(case: Case) -> Diagnosis | None:
     """Say which axes there are."""
     error: Any = case.error
+    axis = error.axis
     array = next((a for a in case.arrays if a.ndim == error.ndim), None)
-    if error.axis is None or array is None:
-        if case.operation == "expand_dims" and error.axis is not None:
-            a = case.arrays[0]
-            return f"{a.name} has {_axes(a.ndim)}, so a new one can be axis 0 ... {a.ndim}, but not {error.axis}", []
+    given = case.options.get("axis")
+    if case.operation == "expand_dims" and axis is not None:
+        a = case.arrays[0]
+        return f"{a.name} has {_axes(a.ndim)}, so a new one can be axis 0 ... {a.ndim}, but not {given}", []
+    if array is None and isinstance(given, int) and case.arrays:
+        first = case.arrays[0]
+        if not -first.ndim <= given < first.ndim:
+            array, axis = first, given  # the error counts an axis more than the caller, as of all examples
+    if axis is None or array is None:
         return None
     if not array.ndim:
-        return f"{array.name} is a single number, without axes, so it has no axis {error.axis}", []
+        return f"{array.name} is a single number, without axes, so it has no axis {axis}", []
     axes = [*range(array.ndim)]
     names = "axis 0" if len(axes) == 1 else f"axes {', '.join(map(str, axes[:-1]))} and {axes[-1]}"
-    problem = f"{array.name} has no axis {error.axis}, but the {names}"
-    hint = "axis=-1 is the last one" if error.axis > 0 else "axis=0 is the first one"
+    problem = f"{array.name} has no axis {axis}, but the {names}"
+    hint = "axis=-1 is the last one" if axis > 0 else "axis=0 is the first one"
     return problem, [hint] if len(axes) > 1 else []
 
 

@@ -48,7 +48,8 @@ def explained(
         Whether it is such a function.
     """
     kind = kind_of(error)
-    if kind is None or (isinstance(error, OperationError) and (not composite or error.operation == name)):
+    known = isinstance(error, OperationError) and (not composite or error.operation == name)
+    if kind is None or (known and not any(hasattr(arg, "level") for arg in args)):  # which vmap has put there
         return error
     try:
         caller = calling_code()
