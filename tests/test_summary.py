@@ -69,3 +69,23 @@ def test_it_changes_nothing() -> None:
     summary(model, x)
     np.testing.assert_array_equal(model(x).detach().numpy(), before)
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_multiply_adds_of_products() -> None:
+    x = np.ones((2, 3, 4))
+
+    class Products(nn.Module):
+        def __init__(self) -> None:
+            self.w = Tensor(np.ones((2, 4, 5)), requires_grad=True)
+
+        def forward(self, x: Any, product: Any) -> Any:
+            return product(x, self.w)
+
+    def count(product: Any) -> int:
+        return summary(Products(), x, product).rows[0].multiply_adds
+
+    assert count(lambda x, w: x @ w) == 2 * 3 * 4 * 5
+    assert count(lambda x, w: np.einsum("bij, bjk -> bik", x, w)) == 2 * 3 * 4 * 5
+    assert count(lambda x, w: np.tensordot(x, w, ((2,), (1,)))) == 2 * 3 * 4 * 2 * 5
+    assert count(lambda x, w: np.convolve(x[0, 0], w[0, :, 0])) == 4 * 4
+    assert count(lambda x, w: x * w[:, :3, :4]) == 0

@@ -144,7 +144,7 @@ def summary(model: Module, *inputs: Any) -> Summary:
         results = out if isinstance(out, tuple) else (out,)
         kept = {id(a): a.nbytes for a in _arrays(node.saved or ())} if node is not None else {}
         for row, known in within:
-            row.multiply_adds += _multiply_adds(primitive, operands, results[0])
+            row.multiply_adds += _multiply_adds(primitive, operands, metadata, results[0])
             row.result_bytes += sum(o.nbytes for o in results if o.base is None)
             row.saved_bytes += sum(n for key, n in kept.items() if key not in known and key not in parameters)
             known.update(kept)
@@ -168,11 +168,18 @@ def _arrays(saved: Any) -> Iterator[Any]:
             yield a
 
 
-def _multiply_adds(primitive: Any, operands: Any, out: Any) -> int:
+def _multiply_adds(primitive: Any, operands: Any, metadata: Any, out: Any) -> int:
     """Of the products of arrays: elements of the result, times the length of the sum that each of them is."""
     match getattr(primitive, "name", ""):
         case "linear" | "matmul" | "dot" | "vecdot" | "inner":
             return int(out.size) * int(np.shape(operands[0])[-1])
         case "tensordot":  # the sizes are (n k), (k m) and (n m)
             return math.isqrt(np.size(operands[0]) * np.size(operands[1]) * out.size)
+        case "convolve":
+            return int(np.size(operands[0]) * np.size(operands[1]))
+        case "einsum" if len(operands) > 1 and "." not in metadata["subscripts"]:  # one for each value of all indices
+            lengths: dict[str, int] = {}
+            for term, operand in zip(metadata["subscripts"].split("->")[0].split(","), operands, strict=True):
+                lengths.update(zip(term, operand.shape, strict=True))
+            return math.prod(lengths.values())
     return 0
