@@ -76,5 +76,7 @@ def in_order(
     m = len(next(array for array in arrays if array is not None))
     for first in range(start * size, m - m % size if drop_last else m, size):
         here = slice(first, first + size)
-        chosen = here if order is None else order[here]
-        yield tuple(None if array is None else array[chosen] for array in arrays)
+        if order is None:
+            yield tuple(None if array is None else array[here] for array in arrays)
+        else:
+            yield tuple(None if array is None else array.take(order[here], axis=0) for array in arrays)

@@ -24,6 +24,16 @@ ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "softplu
 #: Hidden layers where nobody says: for most data, and for large pictures, of which there are mostly few.
 _HIDDEN, _HIDDEN_OF_PICTURES, _LARGE = (256, 128), (64, 32), 4096
 
+#: Option -> the optimizers, or the schedules, that it means something to.
+_USED_BY = {
+    "momentum": {"momentum", "nesterov"},
+    "beta1": {"adam", "adamw"},
+    "beta2": {"adam", "adamw", "rmsprop"},
+    "eps": {"adam", "adamw", "rmsprop"},
+    "decay_rate": SCHEDULES.keys() - {"constant", "cosine"},
+    "decay_every": {"discrete", "step", "plateau"},
+}
+
 _NETWORK, _TRAINING, _RATE, _STOP, _DATA = (
     "the network", "the training", "the learning rate", "when to stop", "the data",
 )  # fmt: skip
@@ -128,6 +138,10 @@ class Config:
         self._settle()
         if self.layers is not None and not all(isinstance(n, Integral) and n > 0 for n in self.layers):
             raise OptionError("layers", f"must be positive whole numbers, not {_joined(self.layers)}")
+        for name, users in _USED_BY.items():
+            owner = "optimizer" if users <= OPTIMIZERS.keys() else "lr_schedule"
+            if getattr(self, name) is not None and getattr(self, owner) not in users:
+                raise OptionError(name, f"means nothing to {getattr(self, owner)}: it is of {', '.join(sorted(users))}")
         for name in self.activations:
             if name not in ACTIVATIONS:
                 raise OptionError("activation", f"must be one of {', '.join(ACTIVATIONS)}, not {name!r}")
