@@ -16,6 +16,7 @@ from benchmarks.chain import chain
 from benchmarks.estimators import estimators
 from benchmarks.families import families
 from benchmarks.gradient_checking import check_faults
+from benchmarks.growth import GROWTH, growth
 from benchmarks.harness import Effort
 from benchmarks.peers import peers
 from benchmarks.picture import draw
@@ -23,27 +24,32 @@ from benchmarks.recording import backward, record
 from benchmarks.report import Result, environment, load_average, to_json, to_markdown
 from benchmarks.startup import startup
 from benchmarks.tasks import TASKS
+from benchmarks.whole_run import whole_run
 from tinygrad_np._extras import require
 
 Workload = Callable[[Effort], Result]
 
 WORKLOADS: dict[str, Workload] = {
     **{name: partial(peers, name) for name in TASKS},
-    "record": partial(record, "a * b"),
-    "record-scalar": partial(record, "a * 2.0"),
-    "record-function": partial(record, "np.tanh(a)"),
+    "W10": startup,
+    "W11": partial(record, "W11", "a * b"),
+    "W11-scalar": partial(record, "W11-scalar", "a * 2.0"),
+    "W11-function": partial(record, "W11-function", "np.tanh(a)"),
+    "W12": whole_run,
+    **{f"growth-{what}": partial(growth, what) for what in GROWTH},
     "backward": partial(backward, 3),
     "backward-wide": partial(backward, 10_000),
     "chain": chain,
     "families": families,
-    "import": startup,
     "gradcheck": check_faults,
     "estimators": estimators,
 }
 
 EFFORTS = {
     "full": Effort(rounds=301, seconds=1e-3, chain=(10_000, 100_000, 1_000_000)),
-    "quick": Effort(rounds=51, seconds=1e-3, chain=(10_000, 100_000), elements=100_000),
+    "quick": Effort(
+        rounds=51, seconds=1e-3, chain=(10_000, 100_000), elements=100_000, turns=5, turn=0.03, patience=60.0
+    ),
     "smoke": Effort(rounds=1, seconds=0.0, chain=(100, 200), elements=1000, turns=1, turn=0.0, processes=False),
 }
 
@@ -63,26 +69,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FOLDER",
         help="also write results.md, results.json and, of the comparisons, ratios.png",
     )
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="MNIST's files, for W12 (default: synthetic images)"
+    )
     options = parser.parse_args(argv)
     names = [n for name in options.workloads or WORKLOADS for n in (TASKS if name == "peers" else [name])]
     if unknown := [name for name in names if name not in WORKLOADS]:
         parser.error(f"no workload is called {', '.join(unknown)}; there are: {', '.join(WORKLOADS)}")
-    effort = replace(EFFORTS[options.effort], threads=options.threads)
-    results, load = [], load_average()
+    effort = replace(EFFORTS[options.effort], threads=options.threads, data=options.data)
+    results: list[tuple[str, Result]] = []
+    load = load_average()
     with _limited(options.threads):
         for name in names:
             print(f"{name} ...", file=sys.stderr, flush=True)
             results.append((name, WORKLOADS[name](effort)))
-        facts = environment() | load
-    markdown = to_markdown([result for _, result in results], facts)
-    print(markdown)
-    if options.to:
-        options.to.mkdir(parents=True, exist_ok=True)
-        (options.to / "results.md").write_text(markdown, "utf-8")
-        (options.to / "results.json").write_text(json.dumps(to_json(results, facts), indent=1) + "\n", "utf-8")
-        if any(result.details for _, result in results):
-            draw(results, options.to / "ratios.png")
+            facts = environment() | load
+            if options.to:  # after each, so that what is there is not lost
+                _write(results, facts, options.to)
+    print(to_markdown([result for _, result in results], facts))
     return 0
+
+
+def _write(results: Sequence[tuple[str, Result]], facts: dict[str, str], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.md").write_text(to_markdown([result for _, result in results], facts), "utf-8")
+    (folder / "results.json").write_text(json.dumps(to_json(results, facts), indent=1) + "\n", "utf-8")
+    if any(result.details for _, result in results):
+        draw(results, folder / "ratios.png")
 
 
 def _limited(threads: int | None) -> AbstractContextManager[Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from benchmarks.harness import OURS, Times
 from benchmarks.implementations import PRODUCTS, TUNED
+from benchmarks.report import Goal
 
-__all__ = ["MODES", "limit"]
+__all__ = ["MODES", "goals_of", "limit"]
 
 #: Our ways to run, as they are called here -> the name of the implementation.
-MODES = {mode: f"tinygrad_np, {mode}" for mode in ("eager", "compiled", "numba")}
+MODES = {mode: f"{OURS}, {mode}" for mode in ("eager", "compiled", "numba")}
 
 #: Peer -> limits of our modes, in order.
 _LIMITS: dict[str, tuple[float | None, float | None, float | None]] = {
@@ -33,6 +35,24 @@ def limit(workload: str, mode: str, peer: str) -> float | None:
     """Return how many times the peer's time ours may be, or ``None`` where nothing is asked."""
     if (workload, mode, peer) in _PARTICULAR:
         return _PARTICULAR[workload, mode, peer]
-    if peer not in _LIMITS or workload.startswith("adam") or (peer == TUNED and workload.startswith("W7")):
+    recording, chain = workload.startswith("W11"), workload.startswith("W7")
+    if (
+        peer not in _LIMITS
+        or workload.startswith(("adam", "W12"))
+        or (peer == TUNED and chain)
+        or (recording and peer not in ("HIPS autograd", "MyGrad"))
+    ):
         return None
     return _LIMITS[peer][list(MODES).index(mode)]
+
+
+def goals_of(workload: str, times: Times) -> list[Goal]:
+    """Return the goals of a workload, and whether they are reached."""
+    goals = []
+    for mode, ours in MODES.items():
+        for peer in times.medians():
+            if ours in times.rounds and (most := limit(workload, mode, peer)) is not None:
+                ratio, what = times.ratio(ours, peer), f"{workload} {mode} / {peer}"
+                cell = (mode, workload, peer)
+                goals.append(Goal(what, f"{most:.3g}", f"{ratio:.2f}", ratio <= most, cell))
+    return goals

@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from timeit import Timer
 from typing import Any
@@ -56,6 +57,8 @@ class Effort:
         Seconds after which a library that has not done the first steps is left out.
     processes : bool
         Whether each library works in a process of its own; otherwise all work here, at tasks in little.
+    data : Path, optional
+        A folder with MNIST's files, or others like them, for the whole run.
     """
 
     rounds: int
@@ -67,6 +70,7 @@ class Effort:
     turn: float = 0.05
     patience: float = 120.0
     processes: bool = True
+    data: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 from statistics import median
 from typing import Any
 
-from benchmarks.goals import MODES, limit
+from benchmarks.goals import MODES, goals_of, limit
 from benchmarks.harness import Effort, Times, check_agreement
 from benchmarks.implementations import IMPLEMENTATIONS, PRODUCTS, TUNED
 from benchmarks.report import Goal, Result
@@ -25,12 +25,7 @@ def peers(name: str, effort: Effort) -> Result:
     task = TASKS[name] if effort.processes else TASKS[name].small()
     times, contenders, notes = side_by_side(task, list(IMPLEMENTATIONS), effort)
     medians = times.medians()
-    goals = [
-        goal
-        for mode, ours in MODES.items()
-        for peer in medians
-        if ours in medians and (goal := _goal(name, mode, peer, times.ratio(ours, peer)))
-    ]
+    goals = goals_of(name, times)
     goals += _others(name, task, contenders)
     details = {
         other: {"threads": contenders[other].threads, "start": contenders[other].first.start}
@@ -105,13 +100,6 @@ def _in_turns(contenders: dict[tuple[str, int], Contender], effort: Effort) -> d
                 rounds[key].append(contenders[key].seconds(calls[key]))
         order.append(order.pop(0))
     return rounds
-
-
-def _goal(workload: str, mode: str, peer: str, ratio: float) -> Goal | None:
-    most = limit(workload, mode, peer)
-    if most is None:
-        return None
-    return Goal(f"{workload} {mode} / {peer}", f"{most:.3g}", f"{ratio:.2f}", ratio <= most, (mode, workload, peer))
 
 
 def _others(workload: str, task: Task, contenders: dict[str, Any]) -> list[Goal]:

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.goals import MODES, goals_of
 from benchmarks.harness import ONE_THREAD, OURS, Contender, Effort, compare, gather
 from benchmarks.report import Goal, Result, in_words, report_times
 from tinygrad_np import Tensor
 
 __all__ = ["backward", "record"]
 
+_EAGER = MODES["eager"]
 
-def record(statement: str, effort: Effort) -> Result:
+
+def record(name: str, statement: str, effort: Effort) -> Result:
     """One operation on 3 elements, such as ``"a * b"``; peers take part unless it calls a function of NumPy."""
 
     def contender(make: Callable[[list[float]], Any], value: Callable[[Any], Any]) -> Contender:
@@ -33,21 +36,29 @@ def record(statement: str, effort: Effort) -> Result:
 
         return contender(mygrad.tensor, lambda x: x.data)
 
+    def hips() -> Contender:
+        from autograd.core import VJPNode
+        from autograd.tracer import new_box
+
+        return contender(lambda x: new_box(np.array(x), 0, VJPNode.new_root()), lambda x: x._value)
+
     builders = {
         "NumPy": lambda: contender(np.array, lambda x: x),
-        OURS: lambda: contender(lambda x: Tensor(x, requires_grad=True), lambda x: x.detach().numpy()),
+        _EAGER: lambda: contender(lambda x: Tensor(x, requires_grad=True), lambda x: x.detach().numpy()),
     }
-    contenders, missing = gather(builders | ({"PyTorch": pytorch, "MyGrad": mygrad} if "np." not in statement else {}))
+    peers = {"PyTorch": pytorch, "MyGrad": mygrad, "HIPS autograd": hips}
+    contenders, missing = gather(builders | (peers if "np." not in statement else {}))
     times = compare(contenders, effort, clock=ONE_THREAD)
-    numpy, ours = times.median("NumPy"), times.median(OURS)
+    numpy, ours = times.median("NumPy"), times.median(_EAGER)
     limit = 1.6 * numpy + 1e-6
     goal = Goal(
         f"record `{statement}`, 3 elements",
         f"1.6 x NumPy + 1 µs = {in_words(limit)}",
-        f"{in_words(ours)} ({times.ratio(OURS, 'NumPy'):.2f} x NumPy)",
+        f"{in_words(ours)} ({times.ratio(_EAGER, 'NumPy'):.2f} x NumPy)",
         ours <= limit,
     )
-    return report_times(f"Recording `{statement}` on 3 elements", times, "NumPy", [goal], missing)
+    goals = [goal, *goals_of(name, times)]
+    return report_times(f"{name}: recording `{statement}` on 3 elements", times, "NumPy", goals, missing)
 
 
 def backward(n: int, effort: Effort) -> Result:

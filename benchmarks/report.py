@@ -127,8 +127,9 @@ def _times(result: Result) -> list[str]:
         "threads": lambda details: f"{details['threads']}",
         "start": lambda details: in_words(details["start"]),
         "memory": lambda details: f"{details['memory'] / 1e6:.1f} MB",
+        "disk": lambda details: f"{details['disk'] / 1e6:.0f} MB",
     }
-    heads = {"threads": "threads", "start": "first steps", "memory": "memory"}
+    heads = {"threads": "threads", "start": "first steps", "memory": "memory", "disk": "on disk"}
     keys = [key for key in known if any(key in details for details in result.details.values())]
     rows = []
     for name, seconds in result.times.items():

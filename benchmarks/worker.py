@@ -23,7 +23,7 @@ from benchmarks.harness import ONE_THREAD
 from benchmarks.implementations import implementation
 from benchmarks.tasks import Task, Training
 
-__all__ = ["First", "Here", "Unable", "Worker"]
+__all__ = ["First", "Here", "Unable", "Worker", "environment_of"]
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _STEPS = 5  # whose results must agree before anything is measured
@@ -153,7 +153,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, name, task, threads), daemon=True)
-        with _environment({variable: str(threads) for variable in _THREADS}):
+        with environment_of(threads):
             self._process.start()
         theirs.close()
         try:
@@ -187,9 +187,10 @@ class Worker:
 
 
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+def environment_of(threads: int) -> Iterator[None]:
+    """Let processes that are started inside of the ``with`` block have so many threads."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
     try:
         yield
     finally:
