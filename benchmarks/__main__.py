@@ -21,7 +21,7 @@ from benchmarks.harness import Effort
 from benchmarks.peers import peers
 from benchmarks.picture import draw
 from benchmarks.recording import backward, record
-from benchmarks.report import Result, environment, load_average, to_json, to_markdown
+from benchmarks.report import Result, busyness, environment, load_average, to_json, to_markdown
 from benchmarks.startup import startup
 from benchmarks.tasks import TASKS
 from benchmarks.whole_run import whole_run
@@ -78,12 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"no workload is called {', '.join(unknown)}; there are: {', '.join(WORKLOADS)}")
     effort = replace(EFFORTS[options.effort], threads=options.threads, data=options.data)
     results: list[tuple[str, Result]] = []
-    load = load_average()
+    before = load_average()
     with _limited(options.threads):
         for name in names:
             print(f"{name} ...", file=sys.stderr, flush=True)
             results.append((name, WORKLOADS[name](effort)))
-            facts = environment() | load
+            facts = environment() | busyness(before, load_average())
             if options.to:  # after each, so that what is there is not lost
                 _write(results, facts, options.to)
     print(to_markdown([result for _, result in results], facts))

@@ -15,7 +15,9 @@ import numpy as np
 
 from benchmarks.harness import OURS, Times
 
-__all__ = ["Goal", "Result", "environment", "load_average", "report_times", "to_json", "to_markdown"]
+__all__ = [
+    "Goal", "Result", "busyness", "environment", "load_average", "report_times", "to_json", "to_markdown",
+]  # fmt: skip
 
 _PEERS = ("torch", "jax", "autograd", "mygrad", "scikit-learn", "numba")
 
@@ -185,9 +187,18 @@ def environment() -> dict[str, str]:
     return facts
 
 
-def load_average() -> dict[str, str]:
-    """Return how busy the machine is, where it tells: to be asked before the measurements add to it."""
-    return {"load before": f"{os.getloadavg()[0]:.1f}"} if hasattr(os, "getloadavg") else {}
+def load_average() -> float:
+    """Return how many processes want to work, where the system tells."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def busyness(before: float, after: float) -> dict[str, str]:
+    """Return whether others were at work, too: the measurements themselves add one or two."""
+    processors = os.cpu_count() or 1
+    busy = (
+        ", so the machine was busy: trust the ratios of what has one thread, no others" if before > processors else ""
+    )
+    return {"load": f"{before:.1f} before, {after:.1f} after, on {processors} processors{busy}"}
 
 
 def _blas() -> str:

@@ -94,6 +94,6 @@ def _images(examples: int) -> tuple[Array, Array, Array, Array]:
     tests = examples // 6
     y = rng.integers(10, size=examples + tests)
     x = blots[y, rng.integers(forms, size=len(y))]
-    x += 2 * rng.standard_normal(x.shape, np.float32)
+    x += 1.6 * rng.standard_normal(x.shape, np.float32)
     x = np.clip((x + 1) / 4, 0, 1)
     return x[:examples], y[:examples], x[examples:], y[examples:]
