@@ -35,6 +35,12 @@ def peers(name: str, effort: Effort) -> Result:
     if isinstance(task, Training) and PRODUCTS in medians:
         rate = 2 * task.multiplications() / medians[PRODUCTS] / 1e9
         notes.append(f"the matrix products alone run at {rate:.0f} GFLOP/s")
+        for peer in medians:
+            share, most = times.ratio(PRODUCTS, peer), limit(name, "compiled", peer)
+            if most is not None and share > most:
+                notes.append(
+                    f"≤ {most} is out of reach for {peer}: the matrix products alone take {share:.2f} of its time"
+                )
     ratios = {other: times.ratio(other, TUNED) for other in medians}
     return Result(f"{name}: {task}", goals, medians, TUNED, ratios, notes, details=details)
 
@@ -110,6 +116,8 @@ def _others(workload: str, task: Task, contenders: dict[str, Any]) -> list[Goal]
         cell = ("compiled", workload, f"memory, {TUNED}")
         goals.append(Goal(f"{workload} compiled, memory / {TUNED}", "1", f"{ratio:.2f}", ratio <= 1, cell))
     if ours and workload == "W2":
-        seconds = ours.first.start
-        goals.append(Goal("W2: capture, passes and 5 steps", "0.3 s", f"{seconds:.2f} s", seconds <= 0.3))
+        seconds = ours.first.work
+        goals.append(
+            Goal("W2: capture, passes and 5 steps, processor time", "0.3 s", f"{seconds:.2f} s", seconds <= 0.3)
+        )
     return goals

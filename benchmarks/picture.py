@@ -27,6 +27,7 @@ def draw(results: Iterable[tuple[str, Result]], path: Path) -> None:
     """
     require("matplotlib", "bench")
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
 
     rows = [result for _, result in results if result.details and result.ratios]
     figure = Figure(figsize=(9, 1.6 + 0.42 * len(rows)), layout="constrained")
@@ -45,9 +46,13 @@ def draw(results: Iterable[tuple[str, Result]], path: Path) -> None:
                 continue
             marked[name] = axes.scatter([ratio], [i], linewidths=0, **style)
     axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    ticks = [tick for power in range(-3, 5) for tick in (10**power, 2 * 10**power, 5 * 10**power)]
+    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     axes.set_yticks(range(len(rows)), [result.title for result in rows], fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(f"time, {rows[0].baseline} = 1" if rows else "")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -41,14 +41,16 @@ class First:
     ----------
     outcome : list
         What must be the same for all: losses, or two numbers per array.
-    start : float
-        Seconds until then, after the import: for libraries that compile, mostly that.
+    start, work : float
+        Seconds until then, after the import, and of them those of this process at work: for libraries that compile,
+        mostly that.
     memory : float or None
         By how many bytes the process had grown at its peak, where the system tells.
     """
 
     outcome: list[Any]
     start: float
+    work: float
     memory: float | None
     step: Callable[[], Any] = field(repr=False, compare=False, default=lambda: None)
 
@@ -70,15 +72,15 @@ def first_steps(name: str, task: Task) -> First:
         (64, 64)
     )  # NumPy loads and makes things when they are first used
     with _growth() as grown:
-        begin = time.perf_counter()
+        begin, at_work = time.perf_counter(), time.process_time()
         try:
             step = _repeated(method, task)
         except NotImplementedError as error:
             raise Unable(str(error)) from None
         results = [step() for _ in range(_STEPS)]
-        start = time.perf_counter() - begin
+        start, work = time.perf_counter() - begin, time.process_time() - at_work
     outcome = results if isinstance(task, Training) else [_fingerprint(array) for array in results[-1]]
-    return First(outcome, start, grown(), step)
+    return First(outcome, start, work, grown(), step)
 
 
 def _repeated(method: Callable[[Any], Any], task: Task) -> Callable[[], Any]:
