@@ -27,7 +27,7 @@ def growth(what: str, effort: Effort) -> Result:
     sizes, network = GROWTH[what]
     names = [TUNED, MODES["eager"], MODES["compiled"], "PyTorch", "JAX, jit"]
     rows, notes = {}, {}
-    for size in sizes if effort.processes else sizes[:2]:
+    for size in sizes if effort.processes else sizes[:1]:
         times, _, missing = side_by_side(network(size), names, replace(effort, threads=1))
         rows[f"{what} {size}"] = {name: times.median(name) for name in names if name in times.rounds}
         notes |= dict.fromkeys(missing)
