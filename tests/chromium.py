@@ -79,7 +79,7 @@ class Page:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url=f"{path.absolute().as_uri()}#{fragment}")
+        self.call("Page.navigate", url=path.absolute().as_uri() + f"#{fragment}" * bool(fragment))
         self.wait_for("document.readyState === 'complete'")
 
     def evaluate(self, expression: str) -> Any:

@@ -13,7 +13,7 @@ import chromium
 import numpy as np
 import pytest
 
-from tinygrad_np import Tensor, nn
+from tinygrad_np import Tensor, compile, nn
 from tinygrad_np import functional as F
 from tinygrad_np.draw import draw
 from tinygrad_np.draw.drawing import Drawing
@@ -344,6 +344,30 @@ def test_the_gradient_of_what_is_used_twice_appears_with_its_last_share(tmp_path
     assert quiet.evaluate(grad) == "hidden"
     quiet.press("ArrowRight")
     assert quiet.evaluate(grad) == "visible"
+
+
+@with_browser
+def test_what_failed_or_was_compiled_has_no_way_back(tmp_path: Path, quiet: chromium.Page) -> None:
+    model = nn.MLP([4, 3], rng=0)
+    with pytest.raises(ValueError, match="takes 4") as caught:
+        model(np.ones((2, 5), np.float32))
+    compiled = compile(lambda x: np.exp(x) * 2)
+    for _ in range(2):
+        compiled(np.ones(3))
+    for drawing in (caught.value.graph, compiled.graph.after):
+        quiet.open(drawing.save(tmp_path / "a.html"))
+        assert quiet.evaluate("player.steps.length > 0 && player.steps.every((step) => step.phase === 'forward')")
+    quiet.open(draw(model, np.ones((2, 4), np.float32), depth=0).save(tmp_path / "a.html"))
+    assert quiet.evaluate("player.steps.map((step) => [step.phase, step.seed ?? false])") == [
+        ["forward", False], ["backward", True], ["backward", False],
+    ]  # fmt: skip
+
+
+def test_a_drawing_with_nan_is_one_of_its_levels(tmp_path: Path) -> None:
+    with np.errstate(all="ignore"):
+        drawing = draw(lambda x: np.sum(np.log(x) * x), np.array([0.0, -1.0, np.inf]), values=True, grads=True)
+    data = data_of(drawing.save(tmp_path / "a.html"))
+    assert [level["label"] for level in data["levels"]] == ["all"]
 
 
 @with_browser

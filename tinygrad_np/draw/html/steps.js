@@ -18,12 +18,16 @@ function stepsOf(level) {
     const gradients = all.filter(isGradient).reverse();
     return [...forward, ...gradients.map((box) => ({ phase: "backward", box, arrows: inflow[box], gradients: [] }))];
   }
+  const some = (property) => level.boxes.some(property);
+  const failed = some((box) => box.marked) && !some((box) => box.kind === "result");
+  if (failed || !some((box) => box.rules || box.kind === "module")) return forward; // there is no way back
   const backward = [];
   for (const box of [...computed].reverse()) {
     const arrows = inflow[box].filter((number) => wantsGradient(level.boxes[level.arrows[number].tail]));
     backward.push({ phase: "backward", box, arrows, gradients: arrows.map((number) => level.arrows[number].tail) });
   }
-  const seeds = backward.map((step) => step.box).filter((box) => level.boxes[box].kind === "result");
+  const used = new Set(level.arrows.map((arrow) => arrow.tail));
+  const seeds = computed.filter((box) => !used.has(box));
   backward.unshift(...seeds.map((box) => ({ phase: "backward", box, arrows: [], gradients: [box], seed: true })));
   return [...forward, ...backward];
 }
