@@ -314,7 +314,11 @@ def test_a_run_goes_on_as_if_it_had_never_ended(tmp_path, monkeypatch, capsys):
     assert cli.main(["train", "--resume", "part", "--dropout", "0.1"]) == 2
     assert re.search(r"--dropout was 0\.\d when the run was begun: only epochs, iterations", capsys.readouterr().err)
     assert cli.main(["train", "--resume", "nowhere"]) == 2
-    assert "--resume nowhere: there is no checkpoint.npz to go on from" in capsys.readouterr().err
+    assert "--resume nowhere: there is no run in this folder" in capsys.readouterr().err
+    (tmp_path / "killed").mkdir()  # before there was a checkpoint
+    (tmp_path / "killed" / "config.json").write_bytes((tmp_path / "whole" / "config.json").read_bytes())
+    assert cli.main(["train", "--resume", "killed", "--quiet"]) == 0
+    assert (tmp_path / "killed" / "model.npz").read_bytes() == (tmp_path / "whole" / "model.npz").read_bytes()
     (tmp_path / "part" / "checkpoint.npz").write_bytes(b"PK")
     assert cli.main(["train", "--resume", "part", "--quiet"]) == 2
     assert re.search(r"checkpoint\.npz is no file of arrays, or is damaged", capsys.readouterr().err)

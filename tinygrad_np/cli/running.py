@@ -44,8 +44,8 @@ def as_begun(arguments: argparse.Namespace) -> argparse.Namespace:
         If another option is given than how long to train.
     """
     folder: Path = arguments.resume
-    if not (folder / "checkpoint.npz").is_file():
-        raise Failure(f"--resume {folder}: there is no checkpoint.npz to go on from")
+    if not (folder / "config.json").is_file():  # which is written first; a run without a checkpoint begins anew
+        raise Failure(f"--resume {folder}: there is no run in this folder (no config.json)")
     begun, data = train.read_configuration(folder)
     parser, argv = arguments.parser, arguments.argv
     parser.set_defaults(**asdict(begun), **{name: data[name] for name in _DATA if name in data})
