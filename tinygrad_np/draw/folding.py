@@ -87,7 +87,7 @@ class _View:
                 self.members[place].append(item)
                 for operand in item.operands:
                     if operand.__class__ is Item and operand.operation is None:
-                        self.users[self.shown(operand)][place] = None
+                        self.users[operand][place] = None
         self.inside: dict[Place, list[Item]] = defaultdict(list)  # the leaves that only a closed cluster uses
         self.boxes: dict[Place, int] = {}
         last = {place: members[-1] for place, members in self.members.items()}
