@@ -89,3 +89,16 @@ def test_multiply_adds_of_products() -> None:
     assert count(lambda x, w: np.tensordot(x, w, ((2,), (1,)))) == 2 * 3 * 4 * 2 * 5
     assert count(lambda x, w: np.convolve(x[0, 0], w[0, :, 0])) == 4 * 4
     assert count(lambda x, w: x * w[:, :3, :4]) == 0
+
+
+def test_what_repeats_is_printed_once() -> None:
+    model = nn.Sequential(*[Twice() for _ in range(12)], nn.Linear(4, 2, rng=0))
+    found = summary(model, np.ones((3, 4), np.float32))
+    assert len(found.rows) == 1 + 12 * 3 + 1
+    assert [line.strip().split("  ")[0] for line in str(found).splitlines()[2:]] == [
+        "Sequential", "layers.0: Twice ×12", "inner: Linear", "inner: Linear", "layers.12: Linear",
+    ]  # fmt: skip
+    same = nn.Sequential(*[nn.Linear(4, 4, rng=0) for _ in range(3)], nn.Linear(4, 5, rng=0))
+    assert "layers.0: Linear ×3" in str(summary(same, np.ones((3, 4), np.float32)))
+    twice = nn.Sequential(*[nn.Linear(4, 4, rng=0) for _ in range(2)])
+    assert "×" not in str(summary(twice, np.ones((3, 4), np.float32)))

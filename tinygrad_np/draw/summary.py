@@ -55,7 +55,7 @@ class Row:
 
 @dataclass(eq=False)
 class Summary:
-    """The calls of modules, in the order in which they began; it prints as a table.
+    """The calls of modules, in the order in which they began; it prints as a table, where what repeats is there once.
 
     Attributes
     ----------
@@ -72,11 +72,13 @@ class Summary:
         head = ("layer", "output", "parameters", "multiply-adds", "forward", "kept for backward")
         lines: list[tuple[str, ...]] = [head]
         within: list[str] = []  # the paths of the modules around
-        for row in self.rows:
+        for row, times in self._folded():
             del within[row.depth :]
             name = row.path.removeprefix(f"{within[-1]}." if within and within[-1] else "")
             within.append(row.path)
-            label = "  " * row.depth + (f"{name}: {row.kind}" if name else row.kind)
+            label = (
+                "  " * row.depth + (f"{name}: {row.kind}" if name else row.kind) + (f" ×{times}" if times > 1 else "")
+            )
             shape = "?" if row.shape is None else "x".join(map(str, row.shape)) or "scalar"
             counts = (f"{n:,}" for n in (row.parameters, row.multiply_adds))
             lines.append((label, shape, *counts, size_of(row.result_bytes), size_of(row.saved_bytes)))
@@ -92,6 +94,32 @@ class Summary:
         return "\n".join(aligned)
 
     __repr__ = __str__
+
+    def _folded(self) -> Iterator[tuple[Row, int]]:
+        """The rows to print, and how often each is there: three or more alike that follow each other are printed once."""
+        rows, i = self.rows, 0
+        jumps: dict[int, int] = {}  # where copies begin -> where they end
+        while i < len(rows):
+            if i in jumps:
+                i = jumps.pop(i)
+                continue
+            size = next((n for n, row in enumerate(rows[i + 1 :], 1) if row.depth <= rows[i].depth), len(rows) - i)
+            alike, times = _content(rows[i : i + size]), 1
+            while _content(rows[i + times * size : i + (times + 1) * size]) == alike:
+                times += 1
+            if times >= 3:
+                jumps[i + size] = i + times * size
+            yield rows[i], times if times >= 3 else 1
+            i += 1
+
+
+def _content(rows: list[Row]) -> list[Any]:
+    """What a call and those within are, but for the path to it."""
+    return [
+        (row.path.removeprefix(rows[0].path), row.kind, row.depth, row.shape, row.parameters, row.multiply_adds,
+         row.result_bytes, row.saved_bytes)
+        for row in rows
+    ]  # fmt: skip
 
 
 def summary(model: Module, *inputs: Any) -> Summary:
