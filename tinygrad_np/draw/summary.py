@@ -96,7 +96,7 @@ class Summary:
     __repr__ = __str__
 
     def _folded(self) -> Iterator[tuple[Row, int]]:
-        """The rows to print, and how often each is there: three or more alike that follow each other are printed once."""
+        """The rows to print, and how often each is there: three or more alike in a row are printed once."""
         rows, i = self.rows, 0
         jumps: dict[int, int] = {}  # where copies begin -> where they end
         while i < len(rows):
