@@ -41,14 +41,12 @@ def is_elementwise(value: Value) -> bool:
     """Whether each element of the result needs the elements at its own place only, and ``out`` can be given."""
     function = value.function
     if isinstance(function, np.ufunc):
-        return (
-            function.signature is None
-            and function.nout == 1
-            and not value.kwargs
-            and len(value.args) == function.nin
-            and all(isinstance(arg, Value) or is_scalar(arg) for arg in value.args)
-            and not value.dtype.hasobject
-        )
+        if value.kwargs or function.nout != 1 or len(value.args) != function.nin or function.signature is not None:
+            return False
+        for arg in value.args:  # asked very often: no generator
+            if arg.__class__ is not Value and not is_scalar(arg):
+                return False
+        return not value.dtype.hasobject
     return function is np.ndarray.astype and len(value.args) == 2 and not value.kwargs
 
 

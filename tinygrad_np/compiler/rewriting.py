@@ -31,8 +31,9 @@ def operands(value: Value) -> Iterator[Value]:
             yield arg
         elif isinstance(arg, tuple | list | dict):
             yield from _values(arg)
-    for arg in value.kwargs.values():
-        yield from _values(arg)
+    if value.kwargs:
+        for arg in value.kwargs.values():
+            yield from _values(arg)
 
 
 def _values(arg: Any) -> Iterator[Value]:
@@ -63,7 +64,10 @@ def substitute(arg: Any, new: Mapping[Value, Any]) -> Any:
 
 def same(value: Value, new: Mapping[Value, Any]) -> Value:
     """Return a step with other operands; ``value`` itself, where none of them changes."""
-    if not any(arg in new for arg in operands(value)):
+    for arg in operands(value) if new else ():
+        if arg in new:
+            break
+    else:
         return value
     args, kwargs = substitute(value.args, new), substitute(value.kwargs, new) if value.kwargs else value.kwargs
     unchanged = args is value.args and all(kwargs[key] is value.kwargs[key] for key in kwargs)
@@ -86,6 +90,8 @@ def uses(program: Program) -> Counter[Value]:
 
 def rewrite(program: Program, rule: Rule) -> Program:
     """Return a program with ``rule`` applied to each step in turn, whose operands are rewritten already.
+
+    Where nothing changes, it is the same program.
 
     Raises
     ------
@@ -111,6 +117,8 @@ def rewrite(program: Program, rule: Rule) -> Program:
                 found.name = step.name
         if found is not step:
             new[step] = found
+    if not new and len(steps) == len(program.steps):
+        return program
     return Program(
         program.inputs, program.state, steps,
         [new.get(result, result) for result in program.results],

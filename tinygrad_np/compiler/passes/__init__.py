@@ -15,20 +15,26 @@ from tinygrad_np.compiler.passes.selection import with_bits_selected
 from tinygrad_np.compiler.passes.sums import with_sums_as_products
 from tinygrad_np.compiler.program import Program
 
-__all__ = ["PASSES", "optimized"]
+__all__ = ["STAGES", "optimized"]
 
-_CLEANING = [with_constants_folded, simplified, without_repetitions, without_dead_code]
-
-#: In order. Those that clean up run whenever others have left something to clean.
-PASSES = [
-    without_dead_code, in_canonical_form, *_CLEANING, *_CLEANING, with_factors_gathered, *_CLEANING,
-    with_flat_updates, with_biases_in_products, *_CLEANING, with_bits_selected, with_sums_as_products,
-    with_casts_apart, *_CLEANING,
+#: What is done in turn; after each stage, what others have left is cleaned up.
+STAGES = [
+    [without_dead_code, in_canonical_form], [], [with_factors_gathered],
+    [with_flat_updates, with_biases_in_products], [with_bits_selected, with_sums_as_products, with_casts_apart],
 ]  # fmt: skip
+_CLEANING = [with_constants_folded, simplified, without_repetitions, without_dead_code]
 
 
 def optimized(program: Program) -> Program:
-    """Run all passes."""
-    for each in PASSES:
-        program = each(program)
+    """Run all passes. One that has nothing to do returns the program that it was given."""
+    dirty = True
+    for stage in STAGES:
+        before = program
+        for each in stage:
+            program = each(program)
+        if dirty or program is not before:
+            before = program
+            for each in _CLEANING:
+                program = each(program)
+            dirty = program is not before
     return program

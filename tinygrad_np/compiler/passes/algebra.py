@@ -37,6 +37,8 @@ def _neutral(value: Value, call: Call) -> Value | None:
         return x if isinstance(x, Value) else None
     if is_elementwise(value) and len(value.args) == 2 and isinstance(value.function, np.ufunc):
         x, y = value.args
+        if scalar_of(x) is None and scalar_of(y) is None:
+            return None
         for kept, other, functions, neutral in (
             (x, y, (np.multiply, np.divide, np.power), 1), (x, y, (np.add, np.subtract), 0),
             (y, x, (np.multiply,), 1), (y, x, (np.add,), 0), (x, y, (np.bitwise_xor,), 0), (y, x, (np.bitwise_xor,), 0),

@@ -56,6 +56,8 @@ def _layers(program: Program) -> Iterator[_Layer]:
     for step in program.steps:
         if step.function is join and states.issuperset(step.args):
             neighbours |= set(pairwise(step.args))
+    if not neighbours:
+        return
     sums = {step.args[0]: step for step in program.steps if _is_sum_of_rows(step)}
     products = {
         (step.args[0].args[0], step.args[1]): step

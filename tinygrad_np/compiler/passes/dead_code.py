@@ -19,4 +19,4 @@ def without_dead_code(program: Program) -> Program:
         if step in needed or not is_pure(step.function):
             kept.append(step)
             needed.update(operands(step))
-    return replace(program, steps=kept[::-1])
+    return replace(program, steps=kept[::-1]) if len(kept) < len(program.steps) else program
