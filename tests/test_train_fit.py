@@ -266,6 +266,27 @@ def test_batches_of_any_size_are_compiled_right(size):
         np.testing.assert_allclose(*histories, rtol=1e-9)
 
 
+@pytest.mark.parametrize("clip", [None, 0.01])
+def test_what_the_optimizer_does_not_hold_stays_and_costs_no_capture(clip):
+    """Layers that are frozen: their gradients neither pile up nor count in the norm."""
+    results = []
+    for compiled in (True, False):
+        model = model_of(4)
+        before, last = model.state_dict(), model.layers[-1].parameters()
+        train.fit(model, DATA, optimizer=optim.Adam(last, 0.01), epochs=2, rng=0, compile=compiled, clip=clip)
+        after = model.state_dict()
+        assert [name for name in after if not np.array_equal(before[name], after[name])] == list(after)[2:]
+        assert all(p.grad is None for p in model.parameters())
+        results.append(after)
+    frozen = model_of(4)
+    for p in frozen.layers[0].parameters():
+        p.requires_grad = False
+    train.fit(frozen, DATA, optimizer=optim.Adam(frozen.parameters(), 0.01), epochs=2, rng=0, clip=clip)
+    for name, array in frozen.state_dict().items():
+        for other in results:
+            np.testing.assert_allclose(other[name], array, rtol=1e-9)
+
+
 def test_two_optimizers_of_one_model_do_not_disturb_each_other():
     """As in a second call of fit: the memory of the first is not that of the second."""
     model, other = model_of(4), model_of(4)

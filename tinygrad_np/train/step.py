@@ -74,17 +74,20 @@ class Step:
                     )
                 cost, right = cost * weights, right * weights
             mean: Any = np.mean(cost) if cost.ndim else cost
-            optimizer.zero_grad()
+            for p in parameters:
+                p.grad = None
             objective(mean, model, l2, m).backward()
             if clip is not None:
-                clip_by_norm(parameters, clip)
+                clip_by_norm(trained, clip)
             if clip_value is not None:
-                clip_by_value(parameters, clip_value)
+                clip_by_value(trained, clip_value)
             optimizer.step()
-            optimizer.zero_grad()  # nobody asks for them any more
+            for p in parameters:  # nobody asks for the gradients any more
+                p.grad = None
             return mean.detach(), np.sum(right)
 
-        parameters = model.parameters()
+        trained = [p for group in optimizer.param_groups for p in group["params"]]
+        parameters = list(dict.fromkeys([*trained, *model.parameters()]))
         self.compiled = backend is not None
         self._eager = step
         self._step = tinygrad_compile(step, backend=backend) if backend is not None else step
