@@ -170,6 +170,9 @@ def test_progress_is_plain_on_a_terminal_where_it_cannot_be_live(monkeypatch, la
     with train.progress(12, terminal) as show:
         show(train.Epoch(3, 0.25, 0.925))
     assert terminal.getvalue() == "epoch  3/12  cost 0.2500  92.5%\n"
+    with train.progress(None, terminal, "R²") as show:
+        show(train.Epoch(3, 0.25, 0.925, 0.5, -1.5))
+    assert terminal.getvalue().splitlines()[1] == "epoch 3  cost 0.2500  R² 0.925  validation 0.5000  R² -1.500"
 
 
 @pytest.mark.parametrize(

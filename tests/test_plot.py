@@ -12,6 +12,7 @@ import pytest
 
 from tinygrad_np import functional as F
 from tinygrad_np import nn, plot, train
+from tinygrad_np.data import Dataset
 from tinygrad_np.optim import cosine, warm_up
 from tinygrad_np.plot.recorder import Distribution
 
@@ -219,3 +220,13 @@ def test_pictures_leave_pyplot_alone_and_matplotlib_until_they_are_drawn() -> No
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_a_regression_has_no_accuracy_in_percent() -> None:
+    x = np.linspace(-1, 1, 16)[:, None]
+    data = Dataset(x, x[:, 0] * 2)
+    run = train.run(train.Config(layers=(), epochs=2, validation=0.25, test=0, dtype="float64"), data)
+    _, score = plot.cost_curves(run.history).axes
+    assert title(score) == "R²"
+    assert "%" not in score.get_ylabel()
+    np.testing.assert_array_equal(score.lines[0].get_ydata(), run.history.column("accuracy"))

@@ -349,6 +349,10 @@ def test_callbacks_are_told_and_may_stop(capsys):
     assert network("multiclass", callbacks=[stop], max_iter=9, verbose=True).fit(x, y).n_iter_ == 2
     assert seen == [1, 2]
     assert capsys.readouterr().out.startswith("epoch 1/9  cost ")
+    network("regression", max_iter=1, verbose=True).fit(*problem("regression"))
+    out = capsys.readouterr().out
+    assert " R² " in out
+    assert "%" not in out
 
 
 # ---- among scikit-learn's tools ----

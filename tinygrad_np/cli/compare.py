@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, command: str) -> None:
         for name, config in (("linear" if regression else "logistic", shallow), ("deep", deep)):
             if not arguments.quiet:
                 print(f"{name}:", file=sys.stderr)
-            live = train.progress(config.epochs, sys.stderr, percent=not regression)
+            live = train.progress(config.epochs, sys.stderr, train.task_of(parts[0]).score_name)
             with nullcontext() if arguments.quiet else live as show:
                 runs[name] = train.run(config, data, [show] if show else [])
             (folder / name).mkdir()

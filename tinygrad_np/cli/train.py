@@ -143,7 +143,7 @@ def _progress(
         return nullcontext(lambda epoch: _print_json("epoch", **asdict(epoch)))
     if arguments.quiet:
         return nullcontext(lambda epoch: None)
-    return train.progress(config.epochs, sys.stderr, percent=config.task != "regression")
+    return train.progress(config.epochs, sys.stderr, train.TASKS[config.task or "multiclass"].score_name)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ __all__ = ["cost_curves", "learning_rate"]
 
 
 def cost_curves(history: History, *, ax: Sequence[Axes] | None = None) -> Figure:
-    """Draw the cost and the accuracy of training and validation data, by epoch.
+    """Draw the cost and the score (accuracy or, for regression, R²) of training and validation data, by epoch.
 
     Parameters
     ----------
@@ -36,7 +36,11 @@ def cost_curves(history: History, *, ax: Sequence[Axes] | None = None) -> Figure
     ['Cost', 'Accuracy']
     """
     panels = list(new_figure(9, 3.6).subplots(1, 2) if ax is None else ax)
-    fields = (("cost", "Cost", "mean loss per example", 1.0), ("accuracy", "Accuracy", "examples right (%)", 100.0))
+    fields = [("cost", "Cost", "mean loss per example", 1.0)]
+    if history.score_name == "accuracy":
+        fields.append(("accuracy", "Accuracy", "examples right (%)", 100.0))
+    else:
+        fields.append(("accuracy", history.score_name, "explained share of the variance", 1.0))
     for axes, (field, title, unit, scale) in zip(panels, fields, strict=True):
         for prefix, label, color, style in (("", "training", BLUE, "-"), ("validation_", "validation", ORANGE, "--")):
             values = np.array(history.column(prefix + field), dtype=float) * scale

@@ -139,6 +139,7 @@ def fit(
     if all(limit is None for limit in limits.values()):
         limits["epochs"] = EPOCHS
     course, watch, state = Course(), Watch(early_stopping), State(model, optimizer, rng)
+    course.history.score_name = task.score_name
     kept = {} if checkpoint is None else {"training data": training, "validation data": validation}
     identity = {
         "task": task.name, "batch_size": batch_size, "drop_last": drop_last, "l2": l2, "clip": clip,

@@ -58,6 +58,8 @@ class History:
         before.
     best_epoch : int or None
         The epoch whose weights the model has, where early stopping has put back the best.
+    score_name : str
+        What the accuracies are: "accuracy" or, for regression, "R²".
 
     Examples
     --------
@@ -72,6 +74,7 @@ class History:
         self._epochs = list(epochs)
         self.ended_by = ""
         self.best_epoch: int | None = None
+        self.score_name = "accuracy"
 
     def append(self, epoch: Epoch) -> None:
         """Add the next epoch."""

@@ -13,23 +13,27 @@ from tinygrad_np.train.history import Epoch
 __all__ = ["describe", "progress"]
 
 
-def describe(epoch: Epoch, percent: bool = True) -> str:
-    """The cost and the accuracy of an epoch, short enough to stand beside a bar in 80 columns.
+def describe(epoch: Epoch, score_name: str = "accuracy") -> str:
+    """The cost and the score of an epoch, short enough to stand beside a bar in 80 columns.
 
     Parameters
     ----------
     epoch : Epoch
-    percent : bool
-        Whether the accuracy is one, and not the R² of regression.
+    score_name : str
+        What the score is, as the task has it; an accuracy is shown in percent.
 
     Examples
     --------
     >>> describe(Epoch(3, cost=0.25, accuracy=0.925, validation_cost=0.5, validation_accuracy=0.875))
     'cost 0.2500  92.5%  validation 0.5000  87.5%'
+    >>> describe(Epoch(3, cost=0.25, accuracy=0.925), "R²")
+    'cost 0.2500  R² 0.925'
     """
 
-    def score(accuracy: float | None) -> str:
-        return "" if accuracy is None else f" {accuracy:6.1%}" if percent else f"  R2 {accuracy:.3f}"
+    def score(value: float | None) -> str:
+        if value is None:
+            return ""
+        return f" {value:6.1%}" if score_name == "accuracy" else f"  {score_name} {value:.3f}"
 
     line = f"cost {epoch.cost:.4f}{score(epoch.accuracy)}"
     if epoch.validation_cost is not None:
@@ -38,7 +42,7 @@ def describe(epoch: Epoch, percent: bool = True) -> str:
 
 
 @contextmanager
-def progress(epochs: int | None, stream: TextIO, *, percent: bool = True) -> Iterator[Callable[[Epoch], None]]:
+def progress(epochs: int | None, stream: TextIO, score_name: str = "accuracy") -> Iterator[Callable[[Epoch], None]]:
     """Show progress on ``stream`` while the block runs; yields a callback for :func:`~tinygrad_np.train.fit`.
 
     The live display needs rich; without it, on a dumb terminal, and where ``stream`` is no terminal, there
@@ -49,7 +53,7 @@ def progress(epochs: int | None, stream: TextIO, *, percent: bool = True) -> Ite
     epochs : int or None
         How many there will be, if that is known.
     stream : text file
-    percent : bool
+    score_name : str
         See :func:`describe`.
     """
     if stream.isatty() and os.environ.get("TERM") != "dumb":
@@ -58,19 +62,19 @@ def progress(epochs: int | None, stream: TextIO, *, percent: bool = True) -> Ite
         except ImportError:
             pass
         else:
-            with _live(epochs, stream, percent) as show:
+            with _live(epochs, stream, score_name) as show:
                 yield show
             return
     width, of = (len(str(epochs)), f"/{epochs}") if epochs else (1, "")
 
     def print_line(epoch: Epoch) -> None:
-        print(f"epoch {epoch.epoch:{width}}{of}  {describe(epoch, percent)}", file=stream, flush=True)
+        print(f"epoch {epoch.epoch:{width}}{of}  {describe(epoch, score_name)}", file=stream, flush=True)
 
     yield print_line
 
 
 @contextmanager
-def _live(epochs: int | None, stream: TextIO, percent: bool) -> Iterator[Callable[[Epoch], None]]:
+def _live(epochs: int | None, stream: TextIO, score_name: str) -> Iterator[Callable[[Epoch], None]]:
     rich = require("rich.progress", "train")
     console = require("rich.console", "train").Console(file=stream)
     columns = (
@@ -85,7 +89,7 @@ def _live(epochs: int | None, stream: TextIO, percent: bool) -> Iterator[Callabl
 
         def show(epoch: Epoch) -> None:
             speed = f"  {_short(epoch.examples_per_second)}/s" if epoch.examples_per_second else ""
-            display.update(task, completed=epoch.epoch, description=describe(epoch, percent) + speed)
+            display.update(task, completed=epoch.epoch, description=describe(epoch, score_name) + speed)
 
         yield show
 

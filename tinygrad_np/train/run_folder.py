@@ -35,7 +35,7 @@ __all__ = ["Report", "new_folder", "read_configuration", "write_configuration", 
 # What a run folder holds, in the order to look at it.
 CONTENTS = {
     "report.html": "all of it on one page: open it in a browser",
-    "cost.png": "cost and accuracy by epoch",
+    "cost.png": "cost and score by epoch",
     "confusion.png": "what was taken for what, on test data",
     "predictions.png": "test examples and what they were taken for, mistakes first",
     "graph.svg": "the graph of the loss that was differentiated",

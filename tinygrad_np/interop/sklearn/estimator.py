@@ -169,10 +169,11 @@ class Estimator(Parameters):
         epochs: int,
         early_stopping: train.EarlyStopping | None = None,
     ) -> train.History:
+        self.history_.score_name = score_name = train.TASKS[self._task].score_name
         m, before = training.size, len(self.history_)
         size = min(m, 200, max(64, m // 8)) if self.batch_size == "auto" else min(m, self.batch_size)
         steps = epochs * -(-m // size)
-        with train.progress(epochs, sys.stdout) if self.verbose else nullcontext() as show:
+        with train.progress(epochs, sys.stdout, score_name) if self.verbose else nullcontext() as show:
             history = train.fit(
                 self.model_, training, validation,
                 optimizer=self._optimizer, schedule=self._schedule, task=self._task, loss=self.loss, epochs=epochs,
