@@ -347,7 +347,7 @@ class Torch:
         return self.torch.where(self.torch.arange(int(np.prod(shape))).reshape(shape) % 2 == 0, x, y)
 
     def transpose(self, x: Any) -> Any:
-        return x.permute(*reversed(range(x.ndim)))
+        return x.permute(tuple(reversed(range(x.ndim))))
 
     def ravel(self, x: Any) -> Any:
         return x.reshape(-1)

@@ -201,8 +201,8 @@ def _third_by_minors(g: Any, h: Any, a: Any) -> Any:
     u, s, vh = np.linalg.svd(a)
     g, h = (adjoint(u) @ x @ adjoint(vh) for x in (g, h))
     one = np.eye(s.shape[-1], dtype=bool)
-    same = one[:, :, None] | one[:, None, :] | one
-    minors = np.where(same, 0, products_of_others(np.where(one[:, None] | one, 1, s[..., None, None, :]), -1))
+    # minors[i, j, k] lacks s[i], s[j] and s[k]; where two of these are one, all terms below cancel
+    minors = products_of_others(np.where(one[:, None] | one, 1, s[..., None, None, :]), -1)
     on_g, on_h = (np.diagonal(x, 0, -2, -1) for x in (g, h))
     apart = np.einsum("...ijk,...j,...k->...i", minors, on_g, on_h)
     crossed = np.einsum("...ijk,...jk,...kj->...i", minors, g, h)
