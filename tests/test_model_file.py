@@ -215,6 +215,7 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "a picture of another size": (forged(lambda h: h | {"image_shape": [3, 3]}), "image_shape is not"),
     "a scale of zero": (forged(lambda h: h | {"scale": 0}), "scale is not"),
+    "a threshold that is no probability": (forged(lambda h: h | {"threshold": 1.5}), "threshold is not"),
     "a threshold that is text": (forged(lambda h: h | {"threshold": "x"}), "threshold is not"),
     "weights of another type": (forged(layers_0_bias=np.zeros(5, np.int64)), "layers.0.bias of int64"),
     "weights that are NaN": (forged(layers_0_bias=np.full(5, np.nan, np.float32)), "holds NaN"),

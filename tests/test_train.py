@@ -372,6 +372,25 @@ def test_the_scores_are_those_of_the_parts():
     assert run.scores["test"] == train.evaluate(run.model, run.parts[2])
 
 
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_the_threshold_is_that_of_all_scores(task, tmp_path):
+    x = np.random.default_rng(0).standard_normal((400, 2))
+    labels = (x + np.random.default_rng(1).standard_normal(x.shape) > 0).astype(np.int64)
+    data = Dataset(x, labels[:, 0] if task == "binary" else labels)
+    config = train.Config(layers=(3,), epochs=3, learning_rate=1e-9, batch_size=0, threshold=0.7, dropout=0, test=0)
+    run = train.run(config, data)
+    for part in run.parts:
+        p = run.task.proba(train.predict_logits(run.model, part.x))
+        yes = p[:, 1] > 0.7 if task == "binary" else p > 0.7
+        right = (yes == part.y).reshape(part.size, -1).all(axis=1).mean()
+        assert right != train.evaluate(run.model, part, task).accuracy, "0.5 would give the same"
+        name = "accuracy" if part.name == "training" else "validation_accuracy"
+        assert getattr(run.history[0], name) == run.scores[part.name].accuracy == right
+    train.write_report(run, tmp_path)
+    again = train.load_model(tmp_path)
+    np.testing.assert_array_equal(again.predict(data.x), run.task.predict(again.logits(data.x)))
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_defaults_recognize_97_percent_of_held_out_digits(seed):
     pytest.importorskip("sklearn")

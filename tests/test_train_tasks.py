@@ -62,6 +62,8 @@ def test_scores_are_those_of_scikit_learn(name, weights):
     task, z, y = train.TASKS[name], logits_of(name), LABELS[name]
     score = judge.r2_score if name == "regression" else judge.accuracy_score
     assert task.score(y, z, weights) == pytest.approx(score(y, task.predict(z), sample_weight=weights), rel=1e-12)
+    strict = task.at(0.8)
+    assert strict.score(y, z, weights) == pytest.approx(score(y, strict.predict(z), sample_weight=weights), rel=1e-12)
     assert task.score_name == ("R²" if name == "regression" else "accuracy")
 
 
@@ -76,17 +78,20 @@ def test_probabilities_and_predictions():
     binary = train.TASKS["binary"]
     np.testing.assert_allclose(binary.proba(z), np.stack([1 - sigmoid(z[:, 0]), sigmoid(z[:, 0])], axis=1))
     assert binary.predict(z).tolist() == [0, 1]
-    assert binary.predict(z, threshold=0.1).tolist() == [1, 1]
-    assert binary.predict(z, threshold=0.9).tolist() == [0, 0]
+    assert binary.at(0.1).predict(z).tolist() == [1, 1]
+    assert binary.at(0.9).predict(z).tolist() == [0, 0]
     np.testing.assert_allclose(train.TASKS["multiclass"].proba(LOGITS).sum(axis=1), 1)
     labels = train.TASKS["multilabel"]
     np.testing.assert_allclose(labels.proba(LOGITS), sigmoid(LOGITS))
-    assert labels.predict(LOGITS, 0.7).tolist() == (sigmoid(LOGITS) > 0.7).astype(int).tolist()
+    assert labels.at(0.7).predict(LOGITS).tolist() == (sigmoid(LOGITS) > 0.7).astype(int).tolist()
     regression = train.TASKS["regression"]
     assert regression.predict(LOGITS) is LOGITS
     assert regression.predict(LOGITS[:, :1]).shape == (M,)
     with pytest.raises(ValueError, match="no probabilities"):
         regression.proba(LOGITS)
+    assert binary.at(0).predict(z).tolist() == [1, 1]
+    with pytest.raises(ValueError, match="from 0 to below 1, not 1"):
+        binary.at(1)
 
 
 @pytest.mark.parametrize("name", train.TASKS)

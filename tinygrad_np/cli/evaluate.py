@@ -63,12 +63,12 @@ def run(arguments: argparse.Namespace, command: str) -> None:
 
 def _scores(predictor: Predictor, data: Dataset) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     """Of all examples, and class by class."""
-    task, logits = TASKS[predictor.task], predictor.logits(data.x)
+    task, logits = TASKS[predictor.task].at(predictor.threshold), predictor.logits(data.x)
     score = task.score(data.y, logits)
     if task.name == "regression":
         errors = task.predict(logits) - data.y
         return {"R2": score, "rms error": float(np.sqrt(np.mean(errors**2)))}, {}
-    predicted = task.predict(logits, predictor.threshold)
+    predicted = task.predict(logits)
     if task.name == "multilabel":
         answers = (
             precision_recall_f1(a.astype(np.int64), b, 2, "binary") for a, b in zip(data.y.T, predicted.T, strict=True)

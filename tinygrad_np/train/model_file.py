@@ -131,7 +131,7 @@ def _predictor(header: Mapping[str, Any], arrays: dict[str, NDArray[Any]]) -> Pr
     _check("class_names", n_names == {"regression": 0, "binary": 2 * n_outputs}.get(task, n_outputs))
     _check("name", isinstance(header["name"], str) and header["name"].isprintable())
     _check("dropout", _is_number(header["dropout"]) and 0 <= header["dropout"] < 1)
-    _check("threshold", _is_number(header["threshold"]))
+    _check("threshold", _is_number(header["threshold"]) and 0 <= header["threshold"] < 1)
     preprocessing = _preprocessing(header, arrays, sizes[0])
     # Before a network of these sizes is made: they have to be those of the arrays, which are here.
     shapes: dict[str, tuple[int, ...]] = {f"layers.{i}.weight": pair for i, pair in enumerate(pairwise(sizes))}

@@ -98,4 +98,4 @@ class Predictor:
 
         Several classes at once, of a multi-label model, are an array of zeros and ones of shape (m, classes).
         """
-        return TASKS[self.task].predict(self.logits(x), self.threshold)
+        return TASKS[self.task].at(self.threshold).predict(self.logits(x))

@@ -62,8 +62,8 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """What kind of problem it is."""
-        return TASKS[self.config.task or "multiclass"]
+        """What kind of problem it is, with the threshold of the options."""
+        return _task(self.config)
 
 
 def run(
@@ -118,13 +118,14 @@ def run(
         raise OptionError("monitor", f"is {config.monitor}, but no examples are held out for validation")
     if config.drop_last and config.batch_size > training.size:
         raise OptionError("drop_last", f"leaves nothing of {training.size} examples in batches of {config.batch_size}")
+    task = _task(config)
     model_rng, order_rng = np.random.default_rng(config.seed).spawn(2)
     model = config.build_model(model_rng)
     optimizer = build_optimizer(config, model.parameters())
     size = config.batch_size or training.size
 
     def until_now(history: History) -> Run:
-        scores = {part.name: evaluate(model, part, config.task) for part in parts}
+        scores = {part.name: evaluate(model, part, task) for part in parts}
         return Run(config, data_name, parts, model, history, scores, standardizer)
 
     with _one_thread() if size * _largest_product(config) <= WORTH_SHARING else nullcontext():
@@ -134,7 +135,7 @@ def run(
                 training,
                 validation,
                 optimizer=optimizer,
-                task=config.task,
+                task=task,
                 epochs=config.epochs,
                 iterations=config.iterations,
                 time_limit=config.time_limit,
@@ -156,6 +157,10 @@ def run(
             error.run = until_now(error.history) if len(error.history) else None
             raise
         return until_now(history)
+
+
+def _task(config: Config) -> Task:
+    return TASKS[config.task or "multiclass"].at(config.threshold)
 
 
 def _parts(config: Config, data: Dataset | tuple[Dataset, ...]) -> tuple[Dataset, ...]:

@@ -135,9 +135,7 @@ def write_report(run: Run, folder: Path, preprocessing: Preprocessing | None = N
         If a file cannot be written; those written before are whole.
     """
     judged = run.parts[-1]
-    outcome = Outcome(
-        _raw(judged, run.standardizer), predict_logits(run.model, judged.x), run.task, run.config.threshold
-    )
+    outcome = Outcome(_raw(judged, run.standardizer), predict_logits(run.model, judged.x), run.task)
     preprocessing = preprocessing or Preprocessing(judged.image_shape, standardizer=run.standardizer)
     save_model(folder / "model.npz", Predictor(run.model, run.task.name, judged.class_names, preprocessing,
                                                run.config.threshold, run.data_name))  # fmt: skip

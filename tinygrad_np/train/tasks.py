@@ -5,6 +5,8 @@ Networks return logits, of shape (m, outputs): numbers without limits, before an
 
 from __future__ import annotations
 
+import math
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -27,10 +29,27 @@ class Task:
         In the table ``TASKS``.
     score_name : str
         What :meth:`score` is called: "accuracy" or "R²".
+    threshold : float
+        The probability above which a yes is a yes, in predictions and in scores; :meth:`at` changes it.
     """
 
     name: str
     score_name = "accuracy"
+    threshold = 0.5
+
+    def at(self, threshold: float) -> Task:
+        """The same task with another threshold. It matters to binary and multi-label problems.
+
+        Examples
+        --------
+        >>> TASKS["binary"].at(0.2).predict(np.array([[-1.0], [-2.0]]))
+        array([1, 0])
+        """
+        if not 0 <= threshold < 1:
+            raise ValueError(f"{self.name}: a threshold is a probability from 0 to below 1, not {threshold}")
+        task = copy(self)
+        task.threshold = threshold
+        return task
 
     def n_outputs(self, data: Dataset) -> int:
         """How many outputs a network needs for ``data``."""
@@ -59,8 +78,8 @@ class Task:
         """Probabilities: of each class, shape (m, classes), or of each label."""
         raise NotImplementedError
 
-    def predict(self, logits: Any, threshold: float = 0.5) -> Array:
-        """Labels or, for regression, numbers. What has a probability above ``threshold`` is a yes."""
+    def predict(self, logits: Any) -> Array:
+        """Labels or, for regression, numbers."""
         raise NotImplementedError
 
     def loss(self, logits: Any, y: Any, reduction: str = "mean") -> Any:
@@ -74,6 +93,10 @@ class Task:
         """How good ``logits`` are: the fraction of examples that are right or, for regression, R²."""
         data = Dataset(np.zeros((len(y), 1)), y, weights=weights)
         return float(np.average(self.marks(_bare(logits), y, self.spread(data)), weights=weights))
+
+    def _yes(self, logits: Any) -> Any:
+        """Where the probability, the sigmoid of a logit, is above the threshold."""
+        return logits > (math.log(self.threshold / (1 - self.threshold)) if self.threshold else -math.inf)
 
     def __repr__(self) -> str:
         return f"<task {self.name}>"
@@ -101,17 +124,17 @@ class Binary(Task):
         return F.sigmoid_cross_entropy(_single(logits, self), targets, "none")
 
     def marks(self, logits: Any, y: Any, spread: Any = None) -> Any:
-        """Whether the more probable class is the right one."""
-        return (_single(logits, self) > 0) == (y == 1)
+        """Whether :meth:`predict` is right."""
+        return self._yes(_single(logits, self)) == (y == 1)
 
     def proba(self, logits: Any) -> Array:
         """Of class 0 and of class 1, shape (m, 2)."""
         p = F.sigmoid(_single(_bare(logits), self))
         return np.stack([1 - p, p], axis=1)
 
-    def predict(self, logits: Any, threshold: float = 0.5) -> Array:
-        """Class 1 where its probability is above ``threshold``."""
-        return (self.proba(logits)[:, 1] > threshold).astype(np.int64)
+    def predict(self, logits: Any) -> Array:
+        """Class 1 where its probability is above the threshold."""
+        return np.asarray(self._yes(_single(_bare(logits), self)), np.int64)
 
 
 class Multiclass(Task):
@@ -145,8 +168,8 @@ class Multiclass(Task):
         p: Array = F.softmax(_bare(logits))
         return p
 
-    def predict(self, logits: Any, threshold: float = 0.5) -> Array:
-        """The most probable class; the threshold means nothing here."""
+    def predict(self, logits: Any) -> Array:
+        """The most probable class, whatever the threshold."""
         return np.asarray(_bare(logits).argmax(axis=1))
 
 
@@ -172,16 +195,16 @@ class Multilabel(Task):
 
     def marks(self, logits: Any, y: Any, spread: Any = None) -> Any:
         """Whether all labels of the example are right."""
-        return np.all((logits > 0) == (y == 1), axis=1)
+        return np.all(self._yes(logits) == (y == 1), axis=1)
 
     def proba(self, logits: Any) -> Array:
         """Of each label, shape (m, labels); they need not add up to 1."""
         p: Array = F.sigmoid(_bare(logits))
         return p
 
-    def predict(self, logits: Any, threshold: float = 0.5) -> Array:
-        """Zeros and ones, shape (m, labels)."""
-        return (self.proba(logits) > threshold).astype(np.int64)
+    def predict(self, logits: Any) -> Array:
+        """Zeros and ones, shape (m, labels): ones where the probability is above the threshold."""
+        return np.asarray(self._yes(_bare(logits)), np.int64)
 
 
 class Regression(Task):
@@ -225,7 +248,7 @@ class Regression(Task):
         """There are none."""
         raise ValueError("regression predicts numbers: it has no probabilities")
 
-    def predict(self, logits: Any, threshold: float = 0.5) -> Array:
+    def predict(self, logits: Any) -> Array:
         """The outputs themselves; of shape (m,) where there is one."""
         z: Array = _bare(logits)
         return z[:, 0] if z.ndim == 2 and z.shape[1] == 1 else z

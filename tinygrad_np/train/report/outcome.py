@@ -26,19 +26,16 @@ class Outcome:
         As it was before any standardization, so that pictures can be shown.
     logits : array of shape (m, outputs)
     task : Task
-    threshold : float
-        From which probability on a yes is a yes.
     """
 
     data: Dataset
     logits: NDArray[Any]
     task: Task
-    threshold: float = 0.5
 
     @cached_property
     def predicted(self) -> NDArray[Any]:
         """Classes, labels or numbers, as ``data.y`` has them."""
-        return self.task.predict(self.logits, self.threshold)
+        return self.task.predict(self.logits)
 
     @cached_property
     def probabilities(self) -> NDArray[Any]:
