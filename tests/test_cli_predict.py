@@ -103,7 +103,7 @@ def test_evaluate_matches_labels_by_their_names(here: Path, capsys: Output) -> N
 def test_other_tasks(here: Path, capsys: Output, task: str, n_outputs: int, names: tuple[str, ...]) -> None:
     standardizer = Standardizer(np.zeros(4, np.float32), np.ones(4, np.float32))
     saved = Predictor(
-        nn.MLP([4, n_outputs], rng=0), task, names, Preprocessing(standardizer=standardizer), threshold=0.35
+        nn.MLP([4, n_outputs], rng=0), task, names, Preprocessing(standardizer=standardizer), threshold=0.522
     )
     save_model("other.npz", saved)
     x = np.random.default_rng(0).random((5, 4), np.float32)

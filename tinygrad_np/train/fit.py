@@ -144,7 +144,8 @@ def fit(
     identity = {
         "task": task.name, "threshold": task.threshold, "batch_size": batch_size, "drop_last": drop_last, "l2": l2,
         "clip": clip, "clip_value": clip_value, "label_smoothing": label_smoothing,
-        "optimizer": type(optimizer).__name__, "early_stopping": repr(early_stopping), "schedule": type(rates.schedule).__name__,
+        "optimizer": type(optimizer).__name__, "early_stopping": repr(early_stopping),
+        "schedule": type(rates.schedule).__name__,
         **{name: fingerprint(data) for name, data in kept.items()},
     }  # fmt: skip
     keeper = Checkpoint(checkpoint, checkpoint_seconds, identity, state, course, rates.schedule, watch)
