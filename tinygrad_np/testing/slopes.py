@@ -65,7 +65,7 @@ class Line:
         """Return all results at ``at + t * along``; NaN where the function refuses to go."""
         if t not in self._known:
             try:
-                results = self.function([np.asarray(x + t * v) for x, v in zip(self.at, self.along, strict=True)])
+                results = self.function([_moved(x, t, v) for x, v in zip(self.at, self.along, strict=True)])
             except (ArithmeticError, ValueError):  # a matrix that is no longer positive definite, say
                 if t == 0:
                     raise
@@ -113,6 +113,12 @@ class Line:
         """Return by how much the slope jumps at ``t = 0``: what no halving of the steps makes smaller."""
         quotients = [(self.change(t) + self.change(-t)) / t for t in steps]
         return _extrapolated(quotients, steps, 4 * self.rounding, [2.0 ** (2 * j - 1) for j in range(1, _COLUMNS + 1)])
+
+
+def _moved(x: Array, t: float, v: Array) -> Array:
+    moved = t * v
+    moved += x  # no third array: to make one takes as long as to fill it
+    return np.asarray(moved)
 
 
 def _extrapolated(
@@ -224,12 +230,15 @@ def random_direction(at: Sequence[Array], rng: np.random.Generator) -> list[Arra
 
 
 def _signed(like: Array, rng: np.random.Generator, size: Array) -> Array:
-    """Numbers of either sign between ``size / 2`` and ``size``, of fifteen bits: two random bytes make one of them."""
+    """Numbers of either sign between ``size / 2`` and ``size``; of a large array, they have fewer bits each."""
+    dtype: np.dtype[Any] = np.dtype(np.int8 if like.size > _LARGE else np.int16)
+    bits = 8 * dtype.itemsize - 1
 
     def draw() -> Array:
-        bits = np.frombuffer(rng.bytes(2 * like.size), np.int16) | 2**14  # 2**14 to 2**15 - 1, or -(2**14) to -1
-        bits -= bits >> 15 & 2**14 - 1  # -(2**15 - 1) to -(2**14)
-        return np.asarray(bits.reshape(like.shape) * (size / 2**15))
+        found: Array = np.frombuffer(rng.bytes(like.size * dtype.itemsize), dtype)
+        found = found | 2 ** (bits - 1)  # from there to 2**bits - 1, or from minus that to -1
+        found -= found >> bits & 2 ** (bits - 1) - 1  # the negative ones: from 1 - 2**bits to -2**(bits - 1)
+        return np.asarray(found.reshape(like.shape) * (size / 2**bits))
 
     return np.asarray(draw() + 1j * draw() if like.dtype.kind == "c" else draw())
 
