@@ -585,3 +585,81 @@ def test_conditions_are_looked_at_again_when_the_numbers_change() -> None:
             loss(x)
     targets[0] = 0.25
     np.testing.assert_array_equal(loss(x), F.sigmoid_cross_entropy(x, targets))
+
+
+# --- how arrays lie in memory -----------------------------------------------------------------------------------------
+def write_into_a_reshape(x: Any) -> Any:
+    rows = x.reshape(-1)
+    rows[1] = 7.0
+    return x * 2
+
+
+def write_beside_a_reshape(x: Any) -> Any:
+    rows = x.ravel()
+    x += 1
+    return rows * 2
+
+
+def write_then_reshape(x: Any) -> Any:
+    x[0, 0] = 1
+    rows = x.reshape(-1)
+    rows += 5
+    return x * 2
+
+
+def look_at_the_layout(x: Any) -> Any:
+    return x * 2 if x.flags.c_contiguous else x * 3
+
+
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "rows": lambda a: a[:2, :3].copy(),
+    "columns": lambda a: np.asfortranarray(a[:2, :3]),
+    "every other": lambda a: a.copy()[::2, ::2],
+    "reversed": lambda a: a[:2, :3].copy()[::-1],
+}
+
+
+@pytest.mark.parametrize(
+    "function", [write_into_a_reshape, write_beside_a_reshape, write_then_reshape, look_at_the_layout]
+)
+def test_a_reshape_is_a_view_or_a_copy_as_the_array_lies(function: Callable[..., Any]) -> None:
+    for one, other in itertools.permutations(LAYOUTS, 2):
+        compiled = compile(function)
+        for name in (one, one, one, other, other, other, one):
+            ours, theirs = (LAYOUTS[name](np.arange(24.0).reshape(4, 6)) for _ in range(2))
+            np.testing.assert_array_equal(compiled(ours), function(theirs))
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "interpreter"])
+def test_batches_may_lie_in_memory_as_they_like(backend: str) -> None:
+    w, x = Tensor(np.ones((6, 2)), requires_grad=True), np.random.default_rng(0).standard_normal((4, 6))
+
+    def loss(x: Any) -> Any:
+        return np.sum(np.tanh(np.ones_like(x) * x @ w)).backward()
+
+    step = compile(loss, backend=backend)
+    for batch in (x, np.asfortranarray(x), x, x[::-1], np.broadcast_to(x[:1], x.shape)):
+        w.grad = None
+        step(batch)
+        ours, w.grad = w.grad, None
+        loss(batch)
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(w.grad), 1e-14)
+    assert step.captures == 2
+
+
+def test_what_is_read_only_is_refused_before_anything_changes() -> None:
+    w, x = Tensor(X, requires_grad=True), X.copy()
+
+    @compile
+    def step(x: Any) -> None:
+        w.data = w.detach() * 2
+        x[0] = 5.0
+
+    for _ in range(3):
+        step(x)
+    x.flags.writeable = False
+    before = w.detach().numpy().copy()
+    with pytest.raises(ValueError, match="read-only"):
+        step(x)
+    np.testing.assert_array_equal(w.detach().numpy(), before)

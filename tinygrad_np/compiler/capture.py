@@ -116,6 +116,7 @@ class _Harvest:
         captured = Captured(
             program, conditions, self.recording.checks, self.recording.lines, self.surroundings, arguments, positional,
             self.sources, self.draws, outputs, rebuild, self._open_graph(leaves, arguments),
+            self.recording.layouts,
         )  # fmt: skip
         self._look_around(captured)
         return captured

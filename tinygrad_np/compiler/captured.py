@@ -86,6 +86,8 @@ class Captured:
         Puts leaves into the structure of what it returns; ``None`` if that is a single leaf.
     open_graph : bool
         Whether what it returns can be differentiated with respect to Tensors among the arguments.
+    layouts : bool
+        Whether it holds only for arrays that lie in memory as these do.
     changed : list of str
         What the function changed that a program cannot repeat.
     numbers : set of (int, key)
@@ -104,5 +106,6 @@ class Captured:
     outputs: list[Output]
     rebuild: Callable[[list[Any]], Any] | None
     open_graph: bool
+    layouts: bool
     changed: list[str] = field(default_factory=list)
     numbers: Followed = field(default_factory=set)

@@ -72,13 +72,15 @@ class Recording:
         What has to hold for the same steps to be right again.
     lines : dict of Value to str
         Where in the user's code each constant came in.
+    layouts : bool
+        Whether the steps are right only where the arrays lie in memory as they do now.
     """
 
     def __init__(self) -> None:
         self.steps: list[Value] = []
         self.checks: list[Check] = []
         self.lines: dict[Value, str] = {}
-        self.open = True
+        self.open, self.layouts = True, False
         self._constants: dict[int, tuple[Array, Value]] = {}
         self._numbers: dict[Any, Value] = {}
         self._adopted: dict[int, tuple[Array, Any]] = {}

@@ -261,6 +261,10 @@ class Signature:
         assert source.before is not None
         dtype = self.bind(source.before.dtype, "dtype")
         kind = "" if source.kind != "array" else f"type({at}) is not {self.bind(type(source.thing), 'type')} or "
+        if kind and self._captured.layouts:
+            kind += f"{at}.strides != {source.thing.strides} or "
+        if source.written:  # to write into what is read-only is an error before anything else has changed
+            kind += f"{at}.flags.writeable is not {source.thing.flags.writeable} or "
         return f"{kind}{at}.shape != {source.before.shape} or {at}.dtype is not {dtype} and {at}.dtype != {dtype}"
 
     def _same_tensor(self, source: Source) -> list[str]:

@@ -37,8 +37,8 @@ class Traced(NDArrayOperatorsMixin, Writable):
     size = property(lambda self: self.array.size, doc="Number of elements.")
     itemsize = property(lambda self: self.array.itemsize, doc="Bytes per element.")
     nbytes = property(lambda self: self.array.nbytes, doc="Bytes of all elements.")
-    strides = property(lambda self: self.array.strides, doc="Bytes from one element to the next.")
-    flags = property(lambda self: self.array.flags, doc="How it lies in memory.")
+    strides = property(lambda self: self._laid_out().strides, doc="Bytes from one element to the next.")
+    flags = property(lambda self: self._laid_out().flags, doc="How it lies in memory.")
 
     def __len__(self) -> int:
         return len(self.array)
@@ -48,6 +48,11 @@ class Traced(NDArrayOperatorsMixin, Writable):
 
     def __repr__(self) -> str:
         return f"Traced({self.array!r})"
+
+    def _laid_out(self) -> Any:
+        """The array, of which Python now sees how it lies in memory."""
+        recording().layouts = True
+        return self.array
 
     # --- leaving: what Python sees of the numbers is checked, or refused ---------------------------------------------
     def __bool__(self) -> bool:
@@ -287,6 +292,11 @@ def _traced(result: Any, value: Value, args: Any) -> Traced:
     if isinstance(result, np.generic):
         return Traced(np.asarray(result), value, scalar=True)
     traced = Traced(result, value)
+    if value.function in _VIEW_OR_COPY:
+        traced.arranged = True
+        for arg in flat(args):
+            if isinstance(arg, Traced):
+                arg.outermost().arranged = True
     if result.base is not None:
         for arg in flat(args):
             if isinstance(arg, Traced) and np.may_share_memory(arg.array, result):
@@ -300,8 +310,7 @@ def _traced(result: Any, value: Value, args: Any) -> Traced:
 def _like(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any:
     """``np.zeros_like`` and its kin: what they make depends on a shape and a dtype only."""
     made = function(bare(array), *bare(args), **bare(kwargs))
-    order = "F" if made.flags.f_contiguous and not made.flags.c_contiguous else "C"
-    value = recording().step(_MAKERS[function], (made.shape, made.dtype, order), {}, made)
+    value = recording().step(_MAKERS[function], (made.shape, made.dtype), {}, made)
     return Traced(made, value)
 
 
@@ -323,14 +332,20 @@ def _transpose(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any
 
 
 def _copy(function: Function, array: Any, *args: Any, **kwargs: Any) -> Any:
-    """A copy, which is the same value; nothing has to be computed unless it lies in memory in another way."""
+    """A copy, which is the same value, but may lie in memory in another way, and so be added up in another order.
+
+    Whether it does may be otherwise in the next call, which is to have the same program.
+    """
     result = function(*_given(function, (array, *args)), **kwargs)
     if result is array.array:
         return array
-    if result.dtype == array.dtype and (result.strides == array.strides or result.ndim < 2):
+    if result.dtype == array.dtype and result.ndim < 2:
         return Traced(result, array._value)
     return traced_results(function, (array, *args), kwargs, result)
 
+
+#: Functions that return a view or a copy, as the array lies in memory.
+_VIEW_OR_COPY = (np.reshape, np.ravel)
 
 _MAKERS: dict[Any, Any] = {np.empty_like: np.empty, np.zeros_like: np.zeros, np.ones_like: np.ones}
 _SPECIAL: dict[Any, Function] = (

@@ -35,13 +35,19 @@ class Writable(Symbol):
         Whether ``array`` is somebody else's, not to be written to: writing takes a copy first.
     scalar : bool
         Whether it stands for a NumPy scalar, which does not change in place.
+
+    Attributes
+    ----------
+    arranged : bool
+        Whether it, or something that it was made of, has been arranged anew: in a view or in a copy, as it lies in
+        memory. To write into one of them is then to write into the other, or not.
     """
 
-    __slots__ = ("__weakref__", "_views", "_way", "_whole", "array", "borrowed", "scalar")
+    __slots__ = ("__weakref__", "_views", "_way", "_whole", "arranged", "array", "borrowed", "scalar")
 
     def __init__(self, array: Any, value: Value, borrowed: bool = False, scalar: bool = False) -> None:
         self._recording, self._value = current.get(), value
-        self.array, self.borrowed, self.scalar = array, borrowed, scalar
+        self.array, self.borrowed, self.scalar, self.arranged = array, borrowed, scalar, False
         self._whole: Writable | None = None  # what it is a view of ...
         self._way: tuple[Function, tuple[Any, ...], dict[str, Any]] | None = None  # ... and how
         self._views: list[weakref.ref[Writable]] = []
@@ -53,6 +59,13 @@ class Writable(Symbol):
 
     shape = property(lambda self: self.array.shape, doc="Length of each axis.")
     dtype = property(lambda self: self.array.dtype, doc="Type of the elements.")
+
+    def outermost(self) -> Writable:
+        """The array that it is a view of, and that is a view of nothing."""
+        whole = self
+        while whole._whole is not None:
+            whole = whole._whole
+        return whole
 
     @property
     def way(self) -> tuple[Function, tuple[Any, ...], dict[str, Any]]:
@@ -94,15 +107,27 @@ def _filled(target: Writable, value: Any) -> Value:
 
 def own(target: Writable) -> None:
     """See to it that the memory of an array may be written to: nobody outside of the capture sees it."""
-    whole = target
-    while whole._whole is not None:
-        whole = whole._whole
+    whole = target.outermost()
     if not whole.borrowed:
         return
-    whole.array, whole.borrowed = whole.array.copy(order="K"), False
+    if not whole.array.flags.writeable:
+        raise ValueError("a compiled function writes into an array that is read-only")
+    whole.array, whole.borrowed = _copied_as_it_lies(whole.array), False
     for view, above in _all_views(whole):
         function, args, kwargs = view.way
         view.array = function(above.array, *args, **kwargs)
+
+
+def _copied_as_it_lies(array: Any) -> Any:
+    """A copy with the same strides, gaps and all: so a reshape of it is a copy where one of ``array`` is."""
+    if not array.size or 0 in array.strides:
+        return array.copy(order="K")
+    spans = [(n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)]
+    start = -sum(span for span in spans if span < 0)
+    nbytes = start + sum(span for span in spans if span > 0) + array.itemsize
+    copied: Any = np.ndarray(array.shape, array.dtype, np.empty(nbytes, np.uint8), start, array.strides)
+    np.copyto(copied, array)
+    return copied
 
 
 def _all_views(whole: Writable) -> Iterator[tuple[Writable, Writable]]:
@@ -121,6 +146,7 @@ def become(target: Writable, value: Value) -> None:
     now = recording()
     target._value = value
     changed, whole = {id(target)}, target
+    now.layouts |= target.outermost().arranged
     while whole._whole is not None:
         part, whole = whole, whole._whole
         whole._value = _put_back(now, part, whole)
