@@ -27,6 +27,17 @@ def fit(model, data=DATA, validation=None, *, lr=0.1, **options):
     return train.fit(model, data, validation, optimizer=optim.SGD(model.parameters(), lr), **options)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("compiled", [True, False])
+def test_examples_are_converted_to_the_precision_of_the_model(compiled):
+    def of(x):
+        model = nn.MLP([3, 4, 1], rng=0)  # float32
+        data = Dataset(x, DATA.y)
+        return fit(model, data, data, epochs=2, compile=compiled), train.evaluate(model, data)
+
+    assert of(X) == of(X.astype(np.float32))
+
+
 # ---- early stopping ----
 
 

@@ -103,6 +103,7 @@ def test_the_task_is_guessed_from_the_data(name):
     assert (data.class_names == ()) == (name == "regression")
 
 
+@pytest.mark.filterwarnings("error")
 def test_two_classes_and_two_outputs_are_a_softmax():
     data = Dataset(np.zeros((M, 2)), LABELS["binary"])
     assert train.task_of(data, 2).name == "multiclass"

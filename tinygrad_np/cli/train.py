@@ -48,6 +48,9 @@ examples:
     add_data_options(parser, "digits")
     add_part_options(parser)
     add_config_options(parser)
+    first = parser.add_argument_group("before it begins")
+    first.add_argument("--check-gradients", action="store_true",
+        help="compare the gradients with the formula and with finite differences, and train only if they agree")
     output = parser.add_argument_group("the output")
     output.add_argument("--out", type=Path, metavar="FOLDER",
         help="folder to write, new or empty (runs/<data>-<date>-<time>)")
@@ -70,7 +73,7 @@ def run(arguments: argparse.Namespace, command: str) -> None:
     config = config_of(arguments)
     found, parts = load_parts(arguments, config)
     complete = config.fitted_to(parts[0])
-    if config.check_gradients:
+    if arguments.check_gradients:
         _check_gradients(arguments, complete, parts[0])
     with run_folder(arguments.out, found.name, config, resume=resume) as folder:
         _say_what_was_found(arguments, found, parts, complete)

@@ -100,8 +100,6 @@ class Config:
     seed: int = option(0, "of initial weights, order and dropout; one seed, one result", _TRAINING, parse=int,
         limit="at least 0")
     compile: bool = option(True, "run compiled steps", _TRAINING, parse=bool)
-    check_gradients: bool = option(False, "first compare the gradients with the formula and with finite differences",
-        _TRAINING, parse=bool)
 
     learning_rate: float = option(None, "step size", _RATE, parse=float, limit="positive",
         shown=f"what suits the optimizer; adam: {OPTIMIZERS['adam'].learning_rate}")

@@ -16,7 +16,7 @@ from tinygrad_np.record import wrap
 from tinygrad_np.train.step import Loss
 from tinygrad_np.train.tasks import TASKS, Task, task_of
 
-__all__ = ["Score", "evaluate", "predict_logits", "task_for"]
+__all__ = ["Score", "evaluate", "in_precision_of", "predict_logits", "task_for"]
 
 #: How many numbers a batch has at most, where nothing is learnt.
 _NUMBERS_AT_ONCE = 2**24
@@ -54,16 +54,25 @@ def evaluate(model: Module, data: Dataset, task: Task | str | None = None, loss:
 def predict_logits(model: Module, x: NDArray[Any], batch_size: int | None = None) -> NDArray[Any]:
     """The logits of ``model`` for the examples ``x``, as an array: in evaluation mode, a batch at a time.
 
-    A batch has 4096 examples, or fewer where these are large. The model comes back in the mode that it was in.
+    They are computed in the precision of its parameters. A batch has 4096 examples, or fewer where these are large. The
+    model comes back in the mode that it was in.
     """
     batch_size = batch_size or max(1, min(4096, _NUMBERS_AT_ONCE // max(1, math.prod(x.shape[1:]))))
     was_training = model.training
     model.eval()
+    batches = (in_precision_of(model, x[i : i + batch_size]) for i in range(0, len(x), batch_size))
     try:
         with no_grad():
-            return np.concatenate([model(wrap(x[i : i + batch_size])).numpy() for i in range(0, len(x), batch_size)])
+            return np.concatenate([model(wrap(batch)).numpy() for batch in batches])
     finally:
         model.train(was_training)
+
+
+def in_precision_of(model: Module, x: NDArray[Any]) -> NDArray[Any]:
+    """``x`` in the precision of the parameters, if both are floats: one float64 would make all that follows float64."""
+    dtype = next((p.dtype for p in model.parameters() if p.dtype.kind == "f"), x.dtype)
+    with np.errstate(over="ignore"):  # an infinity shows in the cost
+        return x.astype(dtype) if x.dtype.kind == "f" and x.dtype != dtype else x
 
 
 def task_for(model: Module, data: Dataset, task: Task | str | None = None, logits: NDArray[Any] | None = None) -> Task:

@@ -16,7 +16,7 @@ from tinygrad_np.train.checkpoint import Checkpoint, fingerprint
 from tinygrad_np.train.course import Course
 from tinygrad_np.train.divergence import Guard
 from tinygrad_np.train.early_stopping import EarlyStopping, Watch
-from tinygrad_np.train.evaluate import evaluate, task_for
+from tinygrad_np.train.evaluate import evaluate, in_precision_of, task_for
 from tinygrad_np.train.history import Epoch, History
 from tinygrad_np.train.state import State
 from tinygrad_np.train.step import Loss, Step
@@ -66,6 +66,7 @@ def fit(
         Maps examples to logits of shape (batch, outputs). Is left in training mode.
     training : Dataset
         What to learn from; every epoch meets it in a new random order. Its weights say how much each example counts.
+        Examples of another precision than the model's are converted, once.
     validation : Dataset, optional
         What to measure after every epoch.
     optimizer : Optimizer
@@ -132,7 +133,8 @@ def fit(
     _check(training, validation, batch_size, drop_last, loss, label_smoothing, early_stopping)
     task = task_for(model, training, task)
     rng = np.random.default_rng(rng)
-    arrays, size = (training.x, training.y, _mean_one(training, optimizer)), batch_size or training.size
+    arrays = in_precision_of(model, training.x), training.y, _mean_one(training, optimizer)
+    size = batch_size or training.size
     step = _step(model, optimizer, task, loss, training, l2, label_smoothing, clip, clip_value, compile)
     rates = _Rates(optimizer, schedule)
     limits = {"epochs": epochs, "iterations": iterations, "time limit": time_limit}
