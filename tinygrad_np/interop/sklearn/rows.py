@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,3 +39,7 @@ class SparseRows:
     def __getitem__(self, rows: Any) -> NDArray[Any]:
         dense: NDArray[Any] = self._matrix[rows].toarray()
         return dense
+
+    def take(self, rows: NDArray[np.integer[Any]], axis: Literal[0] = 0) -> NDArray[Any]:
+        """The rows at these indices."""
+        return self[rows]
