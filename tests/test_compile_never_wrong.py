@@ -587,6 +587,34 @@ def test_conditions_are_looked_at_again_when_the_numbers_change() -> None:
     np.testing.assert_array_equal(loss(x), F.sigmoid_cross_entropy(x, targets))
 
 
+def test_gradients_of_what_requires_none_are_refused() -> None:
+    w, frozen = (Tensor(X, requires_grad=True) for _ in range(2))
+    optimizer = optim.SGD([w, frozen], lr=0.1)
+    frozen.requires_grad = False
+
+    def step(x: Any, given: bool, other: Any) -> None:
+        np.sum(w * frozen * x * other).backward()
+        if given:
+            frozen.grad = x
+        optimizer.step()
+        w.grad = None
+
+    step = compile(step)
+    other = Tensor(X)
+    for _ in range(4):
+        step(X, False, other)
+    with pytest.raises(CaptureError, match=r"frozen.*has a \.grad"):
+        step(X, True, other)
+    assert frozen.grad is None
+    for tensor in (frozen, other):
+        tensor.grad = Tensor(X)  # an optimizer would take it
+        with pytest.raises(CaptureError, match=r"has a \.grad"):
+            step(X, False, other)
+        tensor.grad = None
+    np.testing.assert_array_equal(frozen.numpy(), X)
+    step(X, False, other)
+
+
 # --- how arrays lie in memory -----------------------------------------------------------------------------------------
 def write_into_a_reshape(x: Any) -> Any:
     rows = x.reshape(-1)

@@ -142,6 +142,12 @@ class _Harvest:
             source.recorded = isinstance(grad, Tensor) and grad.requires_grad
             source.after = None if grad is None else self._value_of(grad)
             return
+        if source.kind == "tensor" and not source.thing.requires_grad and source.thing.grad is not None:
+            raise CaptureError(
+                f"{source.thing.name or (source.before and source.before.name) or 'a Tensor'} has a .grad, but does "
+                f"not require a gradient, and a compiled function does not follow that: let it require one, or set its "
+                f".grad to None"
+            )
         place, number = source.places[0], source.kind in ("number", "scalar")
         found = stand_in = None if number else self._known[id(source.thing)][0]
         if number or (len(source.places) == 1 and not isinstance(place.container, tuple)):

@@ -275,11 +275,14 @@ class Signature:
                 self._same.append(f"{name}._node")
                 self._things += [tensor._node]
                 return []
-            return [unless(f"{name}._node is not None and {name}._node.requires_grad")]
+            return [
+                unless(f"{name}._node is not None and ({name}._node.requires_grad or {name}._node.grad is not None)")
+            ]
         self.tensors[id(tensor)] = name = f"t_{len(self.tensors)}"
         lines = [f"{name} = {self.at(place)}"]
         lines.append(unless(f"not isinstance({name}, Tensor) or {name}.requires_grad is not {tensor.requires_grad}"))
-        return [*lines, unless(f"not {name}.is_leaf")] if tensor.requires_grad else lines
+        other = f"not {name}.is_leaf" if tensor.requires_grad else f"{name}._node and {name}._node.grad is not None"
+        return [*lines, unless(other)]
 
     def node(self, source: Source) -> str:
         tensor = self.tensors[id(source.thing)]
