@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tinygrad_np import Tensor, compile, nn, no_grad, optim
 from tinygrad_np import functional as F
@@ -691,3 +693,76 @@ def test_what_is_read_only_is_refused_before_anything_changes() -> None:
     with pytest.raises(ValueError, match="read-only"):
         step(x)
     np.testing.assert_array_equal(w.detach().numpy(), before)
+
+
+# --- what may happen between calls ------------------------------------------------------------------------------------
+class Small(nn.Module):
+    """Two layers, a running mean, dropout."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.net = nn.MLP(sizes, "tanh", dropout=0.25, dtype=np.float64, rng=0)
+        self.mean = Tensor(np.zeros(sizes[-1]))
+
+    def forward(self, x: Any) -> Any:
+        z = self.net(x)
+        if self.training:
+            self.mean.data = 0.9 * self.mean + 0.1 * np.mean(z.detach(), axis=0)
+        return z - self.mean
+
+
+ACTS: dict[str, Callable[[Any, Any], Any]] = {
+    "freeze": lambda model, optimizer: setattr(model.net.layers[0].weight, "requires_grad", False),
+    "thaw": lambda model, optimizer: setattr(model.net.layers[0].weight, "requires_grad", True),
+    "load": lambda model, optimizer: model.load_state_dict({k: v / 2 for k, v in model.state_dict().items()}),
+    "restart": lambda model, optimizer: optimizer.load_state_dict(optimizer.state_dict()),
+    "lr": lambda model, optimizer: optimizer.param_groups[0].update(lr=optimizer.param_groups[0]["lr"] * 0.7),
+    "eval": lambda model, optimizer: model.eval(),
+    "train": lambda model, optimizer: model.train(),
+    "no bias": lambda model, optimizer: setattr(model.net.layers[0], "bias", None),
+    "give": lambda model, optimizer: setattr(model.net.layers[-1].bias, "grad", model.net.layers[-1].bias.detach() + 1),
+}
+CALLS = ["step", "step of a few", "step of one", "step by columns", "step backwards", "step, eager"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 12), min_size=2, max_size=4),
+    acts=st.lists(st.sampled_from([*ACTS, *CALLS, *CALLS]), min_size=6, max_size=14),
+)
+def test_whatever_happens_between_steps(sizes: list[int], acts: list[str]) -> None:
+    twins = [Small(sizes) for _ in range(2)]
+    optimizers = [optim.Adam(twin.parameters(), lr=0.05) for twin in twins]
+
+    def stepping(model: Any, optimizer: Any) -> Callable[..., Any]:
+        def step(x: Any, y: Any) -> Any:
+            loss = F.mse(model(x), y)
+            if optimizer.param_groups[0]["lr"] > 0.03:
+                optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss.detach(), [p.detach() for p in model.parameters()]
+
+        return step
+
+    eager = list(map(stepping, twins, optimizers))
+    steps = [eager[0], compile(eager[1], max_captures=40)]
+    kept: list[tuple[Any, Any]] = []
+    rng = np.random.default_rng(0)
+    for act in acts:
+        if act in ACTS:
+            for twin, optimizer in zip(twins, optimizers, strict=True):
+                ACTS[act](twin, optimizer)
+            continue
+        n = {"step of one": 1, "step of a few": 3}.get(act, 7)
+        x, y = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1]))
+        x = np.asfortranarray(x) if act == "step by columns" else x[::-1] if act == "step backwards" else x
+        (_, _), (loss, found) = [one(x, y) for one in (eager if "eager" in act else steps)]
+        kept += [(array, array.numpy().copy()) for array in (loss, *found)]
+        for p, q in zip(twins[0].parameters(), twins[1].parameters(), strict=True):
+            np.testing.assert_allclose(q.detach().numpy(), p.detach().numpy(), 1e-9, 1e-11)
+            assert (p.grad is None) == (q.grad is None)
+            if p.grad is not None:
+                np.testing.assert_allclose(np.asarray(q.grad), np.asarray(p.grad), 1e-8, 1e-10)
+        np.testing.assert_allclose(twins[1].mean.numpy(), twins[0].mean.numpy(), 1e-9, 1e-11)
+    for array, before in kept:
+        np.testing.assert_array_equal(array.numpy(), before)
