@@ -195,7 +195,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     except SystemExit as leaving:  # argparse leaves by itself
         status = leaving.code
     out, err = capsys.readouterr()
-    said = [line for line in err.splitlines() if not re.match("(data|split|network) ", line)]
+    said = [line for line in err.splitlines() if not re.match("(data|split|network|note) ", line)]
     assert (status, out, len(said)) == (2, "", 1), err
     assert said[0].startswith(f"tinygrad-np {typed.split()[0]}: ")
     assert says in said[0]

@@ -61,6 +61,15 @@ def test_a_submission_for_kaggle(here: Path, capsys: Output) -> None:
     assert Path("submission.csv").read_text() == "ImageId,Label\n1,bright\n2,dark\n"
 
 
+def test_predictions_for_a_table_that_is_no_picture_are_named_after_its_label(here: Path) -> None:
+    save_model(
+        "flat.npz", Predictor(nn.MLP([2, 1], rng=0), "regression", (), Preprocessing(None, False, ("a", "b"), "c"))
+    )
+    Path("new.csv").write_text("b,a\n0,0\n0,0\n")
+    assert cli.main(["predict", "flat.npz", "new.csv", "--csv", "out.csv"]) == 0
+    assert Path("out.csv").read_text() == "Id,c\n1,0\n2,0\n"
+
+
 def test_pictures_and_a_folder_of_them(here: Path, capsys: Output) -> None:
     image = pytest.importorskip("PIL.Image")
     Path("new").mkdir()

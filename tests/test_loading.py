@@ -78,6 +78,7 @@ def test_spellings_of_a_table(tmp_path: Path, text: str, options: dict[str, Any]
         ("a,b\n1,2\n3\n", ", row 3: there are 1 fields, but the first row has 2"),
         ("a,b\n1,2\n3,4,5\n", ", row 3: there are 3 fields, but the first row has 2"),
         ("a,b\n1,2\n3,x1\n", ", row 3, column b: 'x1' is no number"),
+        ("a,b\n1,rose\n", ", row 2, column b: 'rose' is no number; if it is the label, say so by label='b'"),
         ("a,label\n1,2\n,4\n", ", row 3, column a: a number is missing"),
         ("1,2\n3,inf\n", ", row 2, column 1: inf is not finite"),
         ("a,label\n1,2\n3,\n", ", row 3, column label: a label is missing"),

@@ -115,6 +115,23 @@ def test_two_classes_and_two_outputs_are_a_softmax():
         train.evaluate(model, data, "other")
 
 
+@pytest.mark.parametrize("columns", [0, 2])
+def test_the_unit_of_numbers_does_not_matter_to_a_run(columns):
+    x = RNG.standard_normal((200, 3))
+    y = np.stack([np.sin(x[:, 0]) + x[:, 1], x[:, 2]], axis=1) if columns else np.sin(x[:, 0]) + x[:, 1]
+    scale, shift = (np.array([5e4, 1e-3]), np.array([3e5, 7.0])) if columns else (5e4, 3e5)
+    config = train.Config(layers=(16,), epochs=40, dtype="float64", dropout=0.0, learning_rate=0.01)
+    plain, dear = (train.run(config, Dataset(x, target)) for target in (y, y * scale + shift))
+    assert dear.scores["test"].accuracy > 0.7
+    np.testing.assert_allclose(dear.history.column("cost"), plain.history.column("cost"), rtol=1e-6)
+    judged = dear.parts[-1]
+    predicted = train.predict_logits(dear.model, judged.x)
+    np.testing.assert_allclose(predicted, train.predict_logits(plain.model, judged.x) * scale + shift, rtol=1e-6)
+    errors = (predicted.reshape(judged.y.shape) - judged.y) ** 2  # in the unit of y, as the model is kept
+    r2 = np.mean(1 - errors.mean(axis=0) / judged.y.var(axis=0))
+    np.testing.assert_allclose(r2, dear.scores["test"].accuracy, rtol=1e-6)
+
+
 # ---- data ----
 
 

@@ -13,6 +13,7 @@ from tinygrad_np.cli.options import add_config_options, add_data_options, config
 from tinygrad_np.cli.parser import Commands, Failure
 from tinygrad_np.cli.parts import add_part_options, load_parts
 from tinygrad_np.data import Dataset, Standardizer
+from tinygrad_np.train.targets import normalize, units_of
 
 __all__ = ["add", "check", "run"]
 
@@ -51,5 +52,8 @@ def run(arguments: argparse.Namespace, command: str) -> None:
 def check(config: train.Config, data: Dataset) -> train.GradientVerdict:
     """The verdict on the network that a run with these options, fitted to these data, begins with."""
     model_rng, _ = np.random.default_rng(config.seed).spawn(2)
-    x = Standardizer.fit(data.x)(data.x) if config.standardize else data.x
-    return train.check_gradients(config.build_model(model_rng), replace(data, x=x), config.task, l2=config.l2)
+    if config.standardize:
+        data = replace(data, x=Standardizer.fit(data.x)(data.x))
+    if config.task == "regression":
+        data = normalize(data, units_of(data))
+    return train.check_gradients(config.build_model(model_rng), data, config.task, l2=config.l2)

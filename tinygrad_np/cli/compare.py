@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace, command: str) -> None:
         return
     rows = [["", *runs]]
     first = next(iter(columns.values()))
-    rows += [[row, *(_written(column[row]) for column in columns.values())] for row in first]
+    rows += [[row, *(_written(row, column[row]) for column in columns.values())] for row in first]
     print("\n" + aligned(rows))
     print(f"\nWritten to {folder}:")
     for file in sorted(path for path in folder.rglob("*") if path.name in ("comparison.png", "report.html")):
@@ -111,7 +111,9 @@ def _right(done: train.Run) -> NDArray[np.bool_]:
     return np.asarray(right if right.ndim == 1 else right.all(axis=1))
 
 
-def _written(value: Any) -> str:
+def _written(row: str, value: Any) -> str:
+    if isinstance(value, float) and row != "seconds":
+        return f"{value:.2%}" if row.endswith("accuracy") else f"{value:.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,7 +47,10 @@ examples:
     model_argument(parser)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder of pictures, table or arrays")
     parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="write ImageId,Label to this new file, as Kaggle has it"
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="write Id and prediction to this new file; of pictures ImageId,Label, as Kaggle has it",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per example and line")
     pictures = parser.add_argument_group("pictures")
@@ -65,15 +69,19 @@ def run(arguments: argparse.Namespace, command: str) -> None:
     answers = [_predict(predictor, *part) for path in arguments.inputs for part in _read(predictor, path, arguments)]
     if arguments.csv is not None:
         lines = [line for answer in answers for line in zip(answer.ids, answer.labels, strict=True)]
-        _write_csv(arguments.csv, lines)
+        preprocessing = predictor.preprocessing
+        pictures = preprocessing.image_shape is not None
+        heads = ("ImageId", "Label") if pictures else ("Id", preprocessing.label or "prediction")
+        _write_csv(arguments.csv, [heads, *lines])
         print(f"Written to {arguments.csv}: {len(lines):,} predictions")
         return
+    if not arguments.json:
+        rows = (zip(answer.names, answer.labels, answer.certainty, strict=True) for answer in answers)
+        print(aligned(itertools.chain.from_iterable(rows)))
+        return
     for answer in answers:
-        if arguments.json:
-            for line in answer.json():
-                print(json.dumps(line))
-        else:
-            print(aligned(zip(answer.names, answer.labels, answer.certainty, strict=True)))
+        for line in answer.json():
+            print(json.dumps(line))
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,6 @@ def _predict(predictor: Predictor, names: list[str], ids: list[str], x: NDArray[
 
 def _write_csv(path: Path, lines: list[tuple[str, str]]) -> None:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("ImageId", "Label"), *lines])
+    csv.writer(text, lineterminator="\n").writerows(lines)
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())

@@ -11,13 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinygrad_np import train
 from tinygrad_np.cli.check import check
 from tinygrad_np.cli.options import add_config_options, add_data_options, config_of
 from tinygrad_np.cli.parser import Commands, Failure, aligned
 from tinygrad_np.cli.parts import add_part_options, load_parts
 from tinygrad_np.cli.running import as_begun, data_arguments, run_folder
-from tinygrad_np.data import Dataset, Examples, Preprocessing
+from tinygrad_np.data import Dataset, Examples, Preprocessing, Standardizer
 
 __all__ = ["add", "run"]
 
@@ -126,6 +128,18 @@ def _say_what_was_found(
         layers = ",".join(map(str, config.layers or ()))
         print(f"data     {arguments.data}: {found}\nsplit    {split}", file=sys.stderr)
         print(f"network  {layers} ({config.task}), trained by {config.optimizer}", file=sys.stderr, flush=True)
+        if not config.standardize and found.image_shape is None and _sizes_differ(parts[0]):
+            print(
+                "note     the numbers are of different sizes: it may learn much better with --standardize",
+                file=sys.stderr,
+            )
+
+
+def _sizes_differ(data: Dataset) -> bool:
+    """Whether there are features that standardization would change much: by a factor of ten, or by three deviations."""
+    standard = Standardizer.fit(data.x)
+    factor = np.maximum(standard.scale, 1 / standard.scale)
+    return bool(((factor > 10) | (np.abs(standard.mean) > 3 * standard.scale)).any())
 
 
 def _sizes(parts: tuple[Dataset, ...], config: train.Config) -> dict[str, int]:

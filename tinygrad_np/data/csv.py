@@ -233,7 +233,10 @@ def _look_for_mistakes(path: Path, delimiter: str, header: bool, names: list[str
             if not row[i].strip():
                 raise DataError(path, "a number is missing", row=number, column=names[i])
             if not _is_number(row[i]):
-                raise DataError(path, f"{row[i]!r} is no number", row=number, column=names[i])
+                # Text from the first example on, and nobody has said which column is the label: it may be this one.
+                label = number == 1 + header and len(wanted) == len(names) and not any(map(str.isdigit, row[i]))
+                mend = f"; if it is the label, say so by label={names[i]!r}" if label else ""
+                raise DataError(path, f"{row[i]!r} is no number{mend}", row=number, column=names[i])
             if not math.isfinite(float(row[i])):
                 raise DataError(path, f"{row[i].strip()} is not finite", row=number, column=names[i])
 

@@ -22,6 +22,7 @@ from tinygrad_np.train.fit import fit
 from tinygrad_np.train.history import Epoch, History
 from tinygrad_np.train.options import OptionError
 from tinygrad_np.train.recipes import build_optimizer, build_schedule
+from tinygrad_np.train.targets import normalize, predict_in_units, units_of
 from tinygrad_np.train.tasks import TASKS, Task
 
 __all__ = ["Run", "run"]
@@ -47,7 +48,8 @@ class Run:
     model : MLP
     history : History
     scores : dict of str to Score
-        Of the trained model, by the name of the part.
+        Of the trained model, by the name of the part. Costs of numbers, here and in the history, are relative to
+        their variance in the training data: they are learnt with mean 0 and variance 1.
     standardizer : Standardizer or None
         What was done to the examples of all parts, as the training data has it.
     """
@@ -108,12 +110,14 @@ def run(
     if config.standardize:
         standardizer = Standardizer.fit(parts[0].x)
         parts = tuple(replace(part, x=standardizer(part.x)) for part in parts)
-    training = parts[0]
+    units = units_of(parts[0]) if config.task == "regression" else None
+    learnt = parts if units is None else tuple(normalize(part, units) for part in parts)
+    training = learnt[0]
     if config.class_weight is not None:
         if training.y.ndim != 1 or not training.class_names:
             raise OptionError("class_weight", f"is for classes, and the task is {config.task}")
         training = replace(training, weights=class_weights(training.y, config.class_weight))
-    validation = next((part for part in parts if part.name == "validation"), None)
+    validation = next((part for part in learnt if part.name == "validation"), None)
     if validation is None and config.early_stopping is not None and config.monitor.startswith("validation"):
         raise OptionError("monitor", f"is {config.monitor}, but no examples are held out for validation")
     if config.drop_last and config.batch_size > training.size:
@@ -125,7 +129,9 @@ def run(
     size = config.batch_size or training.size
 
     def until_now(history: History) -> Run:
-        scores = {part.name: evaluate(model, part, task) for part in parts}
+        scores = {part.name: evaluate(model, part, task) for part in learnt}
+        if units is not None:
+            predict_in_units(model, units)
         return Run(config, data_name, parts, model, history, scores, standardizer)
 
     with _one_thread() if size * _largest_product(config) <= WORTH_SHARING else nullcontext():

@@ -104,7 +104,7 @@ def _curves(history: History, score_name: str) -> Markup:
 
     percent, best = score_name == "accuracy", history.best_epoch
     charts = [
-        line_chart("Cost", "per example", both("cost"), log=True, best=best),
+        line_chart("Cost", "per example" if percent else "relative to the variance", both("cost"), log=True, best=best),
         line_chart(score_name.capitalize(), "", both("accuracy"), percent=percent, best=best),
     ]
     rates = history.column("learning_rate")
