@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 from typing import Any
 
@@ -345,3 +347,18 @@ def test_labels_that_are_computed() -> None:
 
     _, _, arrows = told(draw(f, np.eye(4)))
     assert {("z", "argmax"), ("argmax", "softmax_cross_entropy"), ("z", "softmax_cross_entropy")} <= arrows
+
+
+def test_the_frames_of_a_deep_network_stand_below_each_other() -> None:
+    pytest.importorskip("graphviz")
+    if shutil.which("dot") is None:
+        pytest.skip("Graphviz is not installed")
+
+    def width(depth: int) -> float:
+        blocks = [nn.Sequential(nn.Linear(3 + i % 4, 3 + (i + 1) % 4, rng=0), np.tanh) for i in range(depth)]
+        drawing = draw(nn.Sequential(*blocks), np.ones((2, 3), np.float32), depth=2)
+        found = re.search(r'<svg width="(\d+)pt"', drawing.render("svg").decode())
+        assert found
+        return float(found[1])
+
+    assert width(9) < 2 * width(1)  # each beside the one before, they were six times as wide

@@ -59,6 +59,8 @@ def test_statistics_in_words() -> None:
     assert str(numbers_of(np.arange(10, dtype=np.float16))) == "0 to 9, mean 4.5, norm 16.9, 10% zeros"
     assert str(numbers_of(np.array([[1.5, -2.0], [np.nan, 0.0]]))) == "[[1.5, -2], [nan, 0]]"
     assert str(numbers_of(np.array([True, False]))) == "[True, False]"
+    assert str(numbers_of(np.array([-0.0, 1.0]))) == "[0, 1]"
+    assert str(numbers_of(np.full(10, -0.0))) == "all 0"
     assert str(numbers_of(np.full(1000, 60000, np.float16))) == "all 6e+04"  # whose sum a float16 cannot hold
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from html import escape
 from typing import Literal
@@ -76,7 +76,7 @@ def to_dot(picture: Outline, direction: Direction = "TB", *, dpi: int | None = N
     arrows = [
         _arrow(arrow, label, picture.boxes) for arrow, label in zip(picture.arrows, labels_of(picture), strict=True)
     ]
-    return "\n".join(["digraph computation {", *head, *_grouped(picture, plain), *arrows, "}", ""])
+    return "\n".join(["digraph computation {", *head, *_grouped(picture, plain), *arrows, *_steering(picture), "}", ""])
 
 
 def _legend(picture: Outline, plain: bool) -> str | None:
@@ -134,6 +134,34 @@ def _box(number: int, box: Box, plain: bool) -> str:
     colour = _GREY if box.heat is None else _INK
     below = "".join(f'<br/><font point-size="10.5" color="{colour}">{_escaped(line)}</font>' for line in box.text)
     return _statement(f"n{number}", [f"label=<<b>{_escaped(box.title)}</b>{below}>", *looks])
+
+
+def _steering(picture: Outline) -> list[str]:
+    """Invisible arrows from what enters a frame to another operand within it, such as the weight of a layer.
+
+    So the frame of a layer stands below the layer before. Left to itself, Graphviz puts the weight beside what the
+    layer before ends with, hence frame beside frame, and a deep network is a diagonal. Not beside a backward pass,
+    which would no longer be level with the forward one.
+    """
+    if any(arrow.backward for arrow in picture.arrows):
+        return []
+    around: dict[int | None, set[int]] = {None: set()}
+    for number, group in enumerate(picture.groups):
+        around[number] = {number} | around[group.parent]
+    frames = [around[box.group] for box in picture.boxes]
+    uses = Counter(arrow.tail for arrow in picture.arrows)
+    operands: dict[int, list[int]] = defaultdict(list)
+    for arrow in picture.arrows:
+        operands[arrow.head].append(arrow.tail)
+    lines = []
+    for arrow in picture.arrows:
+        entered = frames[arrow.head] - frames[arrow.tail]
+        # What is computed, or used elsewhere, may have to stand above.
+        within = (n for n in operands[arrow.head] if entered & frames[n] and n not in operands and uses[n] == 1)
+        if (operand := next(within, None)) is not None:
+            looks = ["style=invis", *["weight=30"] * _flows(picture.boxes[arrow.tail])]
+            lines.append("  " + _statement(f"n{arrow.tail} -> n{operand}", looks))
+    return lines
 
 
 def _arrow(arrow: Arrow, label: str, boxes: Sequence[Box]) -> str:

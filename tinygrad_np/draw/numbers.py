@@ -72,7 +72,7 @@ def numbers_of(array: Any) -> Numbers:
     if finite.size:
         exact = finite.astype(np.float64)  # the sum of many float16 is more than they can hold
         ends = {"min": exact.min(), "max": exact.max(), "mean": exact.mean(), "norm": np.linalg.norm(exact)}
-        found |= {key: float(value) for key, value in ends.items()}
+        found |= {key: float(value) + 0.0 for key, value in ends.items()}  # no "-0"
     if array.size:
         found["zeros"] = float(np.count_nonzero(array == 0) / array.size)
     if array.dtype.kind in "fc":
@@ -83,7 +83,7 @@ def numbers_of(array: Any) -> Numbers:
 def _written(data: Any) -> str:
     if isinstance(data, list):
         return f"[{', '.join(map(_written, data))}]"
-    return f"{data:.4g}" if isinstance(data, float | complex) else str(data)
+    return f"{data + 0:.4g}" if isinstance(data, float | complex) else str(data)
 
 
 def _finite(value: Any) -> Any:
