@@ -156,6 +156,19 @@ def test_a_header_that_does_not_match_its_bytes_is_refused_before_allocating(tmp
         train.load_arrays(zip_of(tmp_path / "a.npz", {"w.npy": forged}))
 
 
+@pytest.mark.parametrize("name", ["../w.npy", "a/../../w.npy", "..\\w.npy", "/etc/w.npy"])
+def test_names_that_lead_out_of_the_file_are_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="leads out of the file"):
+        train.load_arrays(zip_of(tmp_path / "a.npz", {"v.npy": npy(np.ones(2)), name: npy(np.ones(2))}))
+
+
+def test_two_arrays_of_one_name_are_refused(tmp_path):
+    path = zip_of(tmp_path / "a.npz", {"v.npy": npy(np.ones(2)), "w.npy": npy(np.ones(2))})
+    path.write_bytes(path.read_bytes().replace(b"v.npy", b"w.npy"))
+    with pytest.raises(ValueError, match="two arrays of the same name"):
+        train.load_arrays(path)
+
+
 def test_a_compressed_file_is_refused_before_it_expands(tmp_path):
     path = zip_of(tmp_path / "a.npz", {"w.npy": npy(np.zeros(1_000_000))}, zipfile.ZIP_DEFLATED)
     with pytest.raises(ValueError, match="larger than the file"):

@@ -77,6 +77,8 @@ def load_arrays(path: str | os.PathLike[str], limit: int | None = None) -> dict[
                 names = [member.filename for member in members]
                 if len(set(names)) < len(names):
                     raise ValueError("it holds two arrays of the same name")
+                if any(".." in name.replace("\\", "/").split("/") or name.startswith("/") for name in names):
+                    raise ValueError("it has a name that leads out of the file")  # harmless, but nobody honest wrote it
                 return {member.filename.removesuffix(".npy"): _read(archive, member, allowed) for member in members}
         except Exception as error:  # whatever the parsers of zip and npy say to bytes that nobody wrote
             problem = str(error) or type(error).__name__
