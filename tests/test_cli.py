@@ -343,6 +343,18 @@ def test_a_run_that_diverges_late_keeps_the_last_good_network(tmp_path, monkeypa
     assert all(np.isfinite(array).all() for array in weights.values())
 
 
+def test_notes_say_which_option_a_table_wants(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # pictures would take most of the time
+    (tmp_path / "houses.csv").write_text("area,price\n" + "".join(f"{50 + i},{1000 * i}\n" for i in range(40)))
+    typed = ["train", "--data", "houses.csv", "--label", "price", "--layers", "2", "--epochs", "1"]
+    for more, notes in (([], 2), (["--standardize"], 1), (["--standardize", "--task", "regression"], 0)):
+        assert cli.main([*typed, *more, "--out", f"out{notes}"]) == 0
+        said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note ")]
+        assert len(said) == notes
+        assert all(("--task regression" in line) or ("--standardize" in line) for line in said)
+
+
 def test_event_files_for_tensorboard_are_written_where_it_is_installed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # pictures would take most of the time

@@ -73,6 +73,13 @@ def test_a_confusion_matrix(tmp_path: Path, n: int) -> None:
     pixels(figure, tmp_path / "a.png")
 
 
+def test_a_confusion_matrix_of_very_many_classes_is_no_larger_than_one_of_many() -> None:
+    figure = plot.confusion_matrix(np.eye(400, dtype=int))
+    assert max(figure.get_size_inches()) < 40
+    np.testing.assert_array_equal(figure.axes[0].get_xticks(), range(0, 400, 7))
+    assert figure.axes[0].get_yticklabels()[2].get_text() == "14"
+
+
 def test_a_confusion_matrix_that_is_none() -> None:
     for matrix, names in (([[1, 2]], None), (np.zeros((2, 2), int), None), (np.eye(2, dtype=int), ["a"])):
         with pytest.raises(ValueError, match="square matrix of counts"):

@@ -128,6 +128,11 @@ def _say_what_was_found(
         layers = ",".join(map(str, config.layers or ()))
         print(f"data     {arguments.data}: {found}\nsplit    {split}", file=sys.stderr)
         print(f"network  {layers} ({config.task}), trained by {config.optimizer}", file=sys.stderr, flush=True)
+        names = parts[0].class_names
+        if len(names) > max(20, parts[0].size // 4) and all(name.lstrip("-").isdecimal() for name in names):
+            print(
+                "note     so many whole numbers as classes: to predict numbers, say --task regression", file=sys.stderr
+            )
         if not config.standardize and found.image_shape is None and _sizes_differ(parts[0]):
             print(
                 "note     the numbers are of different sizes: it may learn much better with --standardize",

@@ -136,7 +136,9 @@ def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str] | None = None
     names = [str(i) for i in range(n)] if class_names is None else list(class_names)
     if matrix.shape != (n, n) or len(names) != n or not matrix.sum():
         raise ValueError(f"confusion_matrix: a square matrix of counts, not {matrix.shape}, with {len(names)} names")
-    figure, axes = canvas(ax, max(4.0, 0.48 * n + 1.2), max(4.0, 0.48 * n + 1.4))
+    step = -(-n // 60)  # of many classes, one in so many has its name, and the picture grows no more
+    size = 0.48 * n / step
+    figure, axes = canvas(ax, max(4.0, size + 1.2), max(4.0, size + 1.4))
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     # White, towards blue on the diagonal and towards red beside it. The square root makes one mistake in a
     # hundred visible.
@@ -147,8 +149,8 @@ def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str] | None = None
         for i, j in zip(*np.nonzero(matrix), strict=True):
             color = "white" if share[i, j] > 0.3 else "black"
             axes.text(j, i, str(matrix[i, j]), ha="center", va="center", color=color, fontsize=9)
-    axes.set_xticks(range(n), names, rotation=90 if max(map(len, names)) > 3 else 0)
-    axes.set_yticks(range(n), names)
+    axes.set_xticks(range(0, n, step), names[::step], rotation=90 if max(map(len, names)) > 3 else 0)
+    axes.set_yticks(range(0, n, step), names[::step])
     axes.tick_params(length=0)
     right, total = int(np.trace(matrix)), int(matrix.sum())
     titled(axes, f"{right} of {total} examples right ({right / total:.1%})", "predicted class", "true class")
