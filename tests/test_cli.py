@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -266,8 +267,12 @@ def test_interrupting_is_no_traceback_and_leaves_what_to_go_on_from(tmp_path):
     )  # fmt: skip
     while not process.stderr.readline().startswith("epoch      3/"):
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out = err = ""
+    for _ in range(4):  # Python drops an interrupt that arrives while it runs a finalizer: people press again
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            out, err = process.communicate(timeout=15)
+            break
     assert process.returncode == 130
     assert out == ""
     assert err.endswith("train: interrupted; --resume x goes on\n")
