@@ -726,7 +726,7 @@ CALLS = ["step", "step of a few", "step of one", "step by columns", "step backwa
 
 @settings(max_examples=10, deadline=None)
 @given(
-    sizes=st.lists(st.integers(1, 12), min_size=2, max_size=4),
+    sizes=st.lists(st.integers(1, 12), min_size=3, max_size=4),  # the last layer is never frozen, and has a bias
     acts=st.lists(st.sampled_from([*ACTS, *CALLS, *CALLS]), min_size=6, max_size=14),
 )
 def test_whatever_happens_between_steps(sizes: list[int], acts: list[str]) -> None:

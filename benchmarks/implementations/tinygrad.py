@@ -12,7 +12,6 @@ from benchmarks.implementations import Step
 from benchmarks.tasks import Chain, Elementwise, HessianVector, Training, Update
 from tinygrad_np import Tensor, hvp, nn, optim, value_and_grad
 from tinygrad_np import functional as F
-from tinygrad_np._extras import require
 
 __all__ = ["Tinygrad"]
 
@@ -38,7 +37,7 @@ class Tinygrad:
         if backend:
             import tinygrad_np.compiler.compiled  # noqa: F401 - so that it is not part of the first step
         if backend == "numba":
-            require("numba", "numba")
+            import numba  # noqa: F401 - whoever has it not is left out
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return tinygrad_np.compile(function, backend=self.backend) if self.backend else function  # type: ignore[no-any-return]
