@@ -53,7 +53,7 @@ def assert_slope(found: float, expected: Estimate, *sizes: Iterable[Array]) -> N
     size = 1 + sum(float(np.sum(np.abs(a))) for arrays in sizes for a in arrays)
     assert expected.error <= 1e-9 * size, f"no slope to compare with: {expected}, sizes sum to {size}"
     off = abs(found - expected.value)
-    assert off <= 4 * expected.error + 5e-13 * size, f"{found} instead of {expected}, sizes sum to {size}"
+    assert off <= 4 * expected.error + 1e-13 * size, f"{found} instead of {expected}, sizes sum to {size}"
 
 
 def numeric_gradient(function: Callable[[Array], Any], x: Any) -> Array:
