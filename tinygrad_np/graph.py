@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np._heap import keep_freed_memory
 from tinygrad_np.grad_mode import pullback_observer
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.pullback import pull_back
@@ -154,6 +155,7 @@ def backpropagate(
     RuntimeError
         If the graph was freed by an earlier pass.
     """
+    keep_freed_memory()  # as much as this pass frees, the next step will need
     nodes = walk(*seeds, constants=False, since=since)
     wanted, active = None, None
     if targets is not None:
