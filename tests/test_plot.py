@@ -101,7 +101,7 @@ def test_an_image_grid_begins_with_the_surest_mistakes(tmp_path: Path, channels:
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts[:3] == ["4 (90%)\nis 0", "4 (70%)\nis 2", "0 (60%)"]
     assert len(texts) == 18
-    assert title(figure.axes[0]) == "2 mistakes in 25 examples (red, with what they are)"
+    assert title(figure.axes[0]) == "2 mistakes in 25 examples (coloured, with what they are)"
     wall = figure.axes[0].images[0].get_array()
     top = next(r for r in range(len(wall)) if not np.array_equal(wall[r], wall[0]))
     np.testing.assert_array_equal(wall[top : top + 8, :8], images[20].squeeze())

@@ -84,7 +84,7 @@ def image_grid(
         axes.text(middle, above, verdicts[i], ha="center", va="bottom", fontsize=8.5, color=color)
     axes.imshow(wall, cmap="gray_r", interpolation="nearest")
     if predictions is not None and y is not None:
-        title = f"{np.count_nonzero(mistaken)} mistakes in {len(images)} examples (red, with what they are)"
+        title = f"{np.count_nonzero(mistaken)} mistakes in {len(images)} examples (coloured, with what they are)"
         axes.set_title(title, loc="left", fontsize=11)
     return figure
 
