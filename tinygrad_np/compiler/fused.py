@@ -49,23 +49,29 @@ def _has_expression(step: Value) -> bool:
 
 
 def write(source: Source, loop: Loop) -> None:
-    """Add a function that numba compiles, and its call."""
-    memory, inside = source.memory, set(loop.item.steps)
+    """Add a function that numba compiles, and its call.
+
+    All loads come first and all stores last: a processor that sees a load at the same place in its page as a store
+    before it waits, since it may be the same address.
+    """
+    memory = source.memory
     names: dict[Value, str] = {}  # in the loop
     arrays: dict[str, str] = {}  # parameter -> what is passed
-    parts: dict[str, str] = {}
+    places: dict[Any, str] = {}  # one parameter for one place: LLVM has to see that no others overlap
     numbers: dict[str, str] = {}
-    before, body, after = [], [], []
+    sums: dict[str, str] = {}  # of a block -> where it goes
+    parts: dict[str, str] = {}
+    loads, body, stores = [], [], []
 
     def array(value: Value) -> str:
         name = source.name(value)
-        arrays[name] = (
-            source.once(f"{name}_flat", f"{name}.reshape(-1)", value) if _fixed(value) else f"{name}.reshape(-1)"
-        )
+        place = memory.root_place(value)
+        name = places.setdefault((place, value.dtype), name) if place else name
+        if name not in arrays:
+            fixed = value in memory.fixed or value.array is not None
+            flat = f"{name}.reshape(-1)"
+            arrays[name] = source.once(f"{name}_flat", flat, value) if fixed else flat
         return f"{name}[i]"
-
-    def _fixed(value: Value) -> bool:
-        return value in memory.fixed or value.array is not None
 
     def text(arg: Any, dtype: str) -> str:
         number = scalar_of(arg)
@@ -73,59 +79,49 @@ def write(source: Source, loop: Loop) -> None:
             return f"np.{dtype}({float(number)!r})" if np.isfinite(number) else f"np.{dtype}(np.{float(number)!r})"
         if arg in names:
             return names[arg]
-        name = source.name(arg)
         if size(arg) == loop.n:
             names[arg] = f"s{len(names)}"
-            body.append(f"{names[arg]} = {array(arg)}")
+            loads.append(f"{names[arg]} = {array(arg)}")
         else:
-            numbers[name] = f"{name}.item()" if dtype == "float64" else f"np.float32({name}.item())"
-            names[arg] = name
+            names[arg] = source.name(arg)
+            numbers[names[arg]] = f"{names[arg]}[{'0' if arg.shape else '()'}]"
         return names[arg]
 
     for step in loop.item.steps:
         dtype = next(arg.dtype.name for arg in (step, *operands(step)) if arg.dtype.kind == "f")
         args = [text(arg, dtype) for arg in step.args if not isinstance(arg, np.dtype)]
         expression = _EXPRESSIONS[step.function].format(*args, dtype=dtype)
+        name = source.name(step) if step not in memory.scratch else ""
         if step in loop.parts:
-            name = source.name(step)
             part, count = f"{name}_parts", loop.parts[step].nbytes // step.dtype.itemsize
             place = f"array(arena, {loop.parts[step].offset}, ({count},), {step.dtype.name!r})"
             parts[part] = source.once(part, place)
-            before.append(f"{name}_terms = np.empty({loop.length}, np.{dtype})")
-            body.append(f"{name}_terms[i] = {expression}")
-            after.append(f"{part}[block // {loop.length}] = total({name}_terms[: end - block])")
+            sums[f"{name}_sum"] = part
+            body.append(f"{name}_sum = plus({name}_sum, {expression})")
             continue
         names[step] = f"s{len(names)}"
         body.append(f"{names[step]} = {expression}")
-        if step not in memory.scratch:
-            source.name(step)
-            body.append(f"{array(step)} = {names[step]}")
-    assert inside
-    _write(source, loop, arrays | parts | numbers, list(arrays), before, body, after)
+        if name:
+            stores.append(f"{array(step)} = {names[step]}")
+    _write(source, loop, arrays | parts | numbers, list(arrays), sums, [*loads, *body, *stores])
 
 
 def _write(
-    source: Source, loop: Loop, given: dict[str, str], cut: list[str], before: list[str], body: list[str],
-    after: list[str],
-) -> None:  # fmt: skip
+    source: Source, loop: Loop, given: dict[str, str], cut: list[str], sums: dict[str, str], body: list[str]
+) -> None:
     name = source.unused("loop")
     parameters = [f"{parameter}_all" if parameter in cut else parameter for parameter in given]
-    source.loops += [
-        "@compiled",
-        f"def {name}(start, stop, {', '.join(parameters)}):",
-        *(f"    {line}" for line in before),
-    ]
-    first, last = ("block", "end") if after else ("start", "stop")
+    first, last = ("block", "end") if sums else ("start", "stop")
     # pieces from 0 on: LLVM then knows that no index is negative, which would count from the end
-    pieces = [f"{array} = {array}_all[{first}:{last}]" for array in cut]
-    turns = [f"for i in range({last} - {first}):", *(f"    {line}" for line in body)]
-    if after:
-        source.loops += [f"    for block in range(start, stop, {loop.length}):"]
-        inner = [f"end = min(block + {loop.length}, stop)", *pieces, *turns, *after]
-        source.loops += [f"        {line}" for line in inner]
-    else:
-        source.loops += [f"    {line}" for line in (*pieces, *turns)]
-    source.loops += ["", ""]
+    lines = [f"{array} = {array}_all[{first}:{last}]" for array in cut]
+    lines += [f"{total} = {part}.dtype.type(0)" for total, part in sums.items()]
+    lines += [f"for i in range({last} - {first}):", *(f"    {line}" for line in body)]
+    lines += [f"{part}[block // {loop.length}] = {total}" for total, part in sums.items()]
+    if sums:
+        lines = [f"end = min(block + {loop.length}, stop)", *lines]
+        lines = [f"for block in range(start, stop, {loop.length}):", *(f"    {line}" for line in lines)]
+    source.loops += ["@compiled", f"def {name}(start, stop, {', '.join(parameters)}):"]
+    source.loops += [*(f"    {line}" for line in lines), "", ""]
     passed = ", ".join(given.values())
     if loop.threads > 1:
         source.body.append(f"halves({name}, {loop.n}, {loop.length}, {passed})")

@@ -252,7 +252,7 @@ class Memory(Views):
         """Give each block its offset."""
         kinds = {kind: [b for b in self.blocks if b.kind == kind] for kind in ("arena", "state", "results")}
         self.arena = pack(kinds["arena"])
-        self.state, self.results = in_a_row(kinds["state"]), in_a_row(kinds["results"])
+        self.state, self.results = in_a_row(kinds["state"], 640), in_a_row(kinds["results"], 256)
 
 
 def placed(program: Program, items: list[Item]) -> Memory:

@@ -11,6 +11,8 @@ from tinygrad_np.compiler.program import Value
 __all__ = ["Block", "in_a_row", "pack"]
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+_PAGE = 4096
+_LARGE = 1 << 13  # bytes: what may be gone through in a loop of its own
 _MANY = 1000  # blocks: to pack more of them closely takes too long
 
 
@@ -32,10 +34,18 @@ def pack(blocks: list[Block]) -> int:
     return max((block.offset + block.nbytes for block in blocks), default=0)
 
 
-def in_a_row(blocks: list[Block]) -> int:
-    """Give each block an offset of its own; return the end of the last."""
-    end = 0
+def in_a_row(blocks: list[Block], first: int = 0) -> int:
+    """Give each block an offset of its own; return the end of the last.
+
+    Large blocks begin at different places in their pages, from ``first`` on: a processor that finds a load at the place
+    of a page where a store has just been takes them for the same, and waits. Adam's update, for one, goes through four
+    arrays at once. (At the beginning of a page is what others have allocated.)
+    """
+    end = n = 0
     for block in blocks:
+        if block.nbytes >= _LARGE:
+            end += (first + n % 5 * 768 - end) % _PAGE
+            n += 1
         block.offset, end = end, _aligned(end + block.nbytes)
     return end
 

@@ -250,5 +250,5 @@ def _fused_or_apart(item: Item) -> list[Item]:
 def _numba_functions() -> dict[str, Any]:
     from tinygrad_np.compiler import vectorizable
 
-    names = {name: getattr(vectorizable, name) for name in ("compiled", "maximum", "minimum", "total")}
+    names = {name: getattr(vectorizable, name) for name in ("compiled", "maximum", "minimum", "plus")}
     return names | vectorizable.functions("float32") | vectorizable.functions("float64")

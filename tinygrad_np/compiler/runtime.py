@@ -15,9 +15,9 @@ __all__ = ["array", "blocks", "both", "halves", "memory", "scratch"]
 
 
 def memory(nbytes: int) -> Any:
-    """Bytes that begin at a cache line."""
-    raw = np.empty(nbytes + 64, np.uint8)
-    start = -raw.ctypes.data % 64
+    """Bytes that begin at a page."""
+    raw = np.empty(nbytes + 4096, np.uint8)
+    start = -raw.ctypes.data % 4096
     return raw[start : start + nbytes]
 
 
