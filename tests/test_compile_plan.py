@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import runpy
 import warnings
@@ -49,6 +50,21 @@ def test_a_plan_computes_what_its_program_does(built: Builder, large: int, block
         kept.append((expected, found))
     for expected, found in kept:  # results are the caller's: later runs have not changed them
         assert_equal(expected, found)
+
+
+def test_streams_of_one_loop_do_not_begin_at_the_same_place_of_a_page() -> None:
+    states, results = (
+        [packing.Block(n, kind, 0, 1) for n in (12000, 40, 12000, 12000)] for kind in ("state", "results")
+    )
+    ends = packing.in_a_row(states, 640), packing.in_a_row(results, 256)
+    for blocks, end in zip((states, results), ends, strict=True):
+        for block, following in itertools.pairwise(blocks):
+            assert block.offset % 64 == 0
+            assert block.offset + block.nbytes <= following.offset
+        assert blocks[-1].offset + blocks[-1].nbytes <= end
+    places = [0, *(block.offset % 4096 for block in (*states, *results) if block.nbytes > 4096)]
+    assert all(min((a - b) % 4096, (b - a) % 4096) >= 256 for a in places for b in places if a is not b)
+    assert runtime.memory(1).ctypes.data % 4096 == 0
 
 
 def test_what_is_written_is_a_copy(tmp_path: Any) -> None:
