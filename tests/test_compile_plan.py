@@ -200,3 +200,20 @@ def test_results_are_overwritten_only_in_the_places_that_get_the_new_ones() -> N
     assert not replace(4.0, 1, 0)  # they go elsewhere
     assert replace(5.0, 0, 1)
     assert not replace(6.0, 1)
+
+
+@pytest.mark.parametrize("read_later", [False, True])
+def test_loops_compute_new_states_in_their_places_unless_the_old_ones_are_read_later(read_later: bool) -> None:
+    built = Builder()
+    m, x = built.state(np.arange(100.0), "m"), built.input(np.ones(100), "x")
+    scaled = built(np.multiply, m, 0.5)
+    shown = built(np.negative, m if read_later else x)
+    built.program.updates = {m: built(np.add, scaled, built(np.multiply, shown, x))}
+    plan = build(built.program, large=2, block=64)
+    assert ("multiply(m, c_0_5, m)" in plan.source) != read_later
+    expected = np.arange(100.0)
+    state = [expected]
+    for _ in range(2):
+        expected = expected / 2 - (expected if read_later else 1)
+        _, state = plan([np.ones(100)], state)
+        assert_equal([expected], state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tinygrad_np.compiler.kinds import is_elementwise
@@ -43,10 +44,13 @@ class Memory(Views):
         Results that lie in memory of ours: it is not used again while somebody holds them.
     arena, state, results : int
         Bytes.
+    fused : set of Item
+        Loops that keep what exists within one turn in registers.
     """
 
-    def __init__(self, program: Program, items: list[Item]) -> None:
+    def __init__(self, program: Program, items: list[Item], fused: Collection[Item] = ()) -> None:
         super().__init__(program, items)
+        self.fused = fused
         self.place: dict[Value, Place] = {}
         self.blocks: list[Block] = []
         self.scratch = {step for step in self.at if self._is_scratch(step)}
@@ -155,6 +159,8 @@ class Memory(Views):
         targets = self._targets()
         results = {r for r in self.program.results if self.roots(r) == {r}} & self.at.keys()
         for step, (i, _) in self.at.items():
+            if step in self.scratch and self.items[i] not in self.fused:
+                self._place_on_the_way(step, targets)
             if step in self.place or step in self.scratch or not self.is_ours(step) or self.is_view(step):
                 continue
             target = targets.get(step)
@@ -170,6 +176,15 @@ class Memory(Views):
             (state, value) for state, value in self.program.updates.items()
             if value is not state and not self._is_at(value, self.place[state])
         ]  # fmt: skip
+
+    def _place_on_the_way(self, step: Value, targets: dict[Value, Place]) -> None:
+        """Compute what only leads to a new state in its place: that is one array less to go through the cache."""
+        i, j = self.reads[step][-1]
+        reader = self.items[i].steps[j]
+        target, alike = targets.get(reader), (reader.shape, reader.dtype) == (step.shape, step.dtype)
+        if target and alike and is_elementwise(reader) and self._may_overwrite(step, target):
+            self._put(step, target.block, target.offset)
+            self.scratch.remove(step)
 
     def _lend(self) -> None:
         """Find the results that need not be copied, which do not overlap."""
@@ -255,8 +270,8 @@ class Memory(Views):
         self.state, self.results = in_a_row(kinds["state"], 640), in_a_row(kinds["results"], 256)
 
 
-def placed(program: Program, items: list[Item]) -> Memory:
+def placed(program: Program, items: list[Item], fused: Collection[Item] = ()) -> Memory:
     """Find a place for each value of a program."""
-    memory = Memory(program, items)
+    memory = Memory(program, items, fused)
     memory.assign()
     return memory

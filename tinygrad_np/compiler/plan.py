@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_np.compiler import fused as fusion
-from tinygrad_np.compiler import loops, runtime
+from tinygrad_np.compiler import loops, products, runtime
+from tinygrad_np.compiler.blas import small_product
 from tinygrad_np.compiler.memory import placed
 from tinygrad_np.compiler.passes import optimized
 from tinygrad_np.compiler.program import Program
@@ -39,6 +40,7 @@ class _Options(NamedTuple):
     threads: int
     large: int
     block: int
+    small: int
 
 
 _HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, halves, memory, scratch\n"
@@ -186,7 +188,13 @@ def _ignore_warnings() -> None:
 
 
 def build(
-    program: Program, backend: str = "numpy", *, threads: int = 2, large: int | None = None, block: int = loops.BLOCK
+    program: Program,
+    backend: str = "numpy",
+    *,
+    threads: int = 2,
+    large: int | None = None,
+    block: int = loops.BLOCK,
+    small: int | None = None,
 ) -> Plan:
     """Optimize a program and compile it.
 
@@ -201,6 +209,9 @@ def build(
         From how many elements on arrays are gone through block by block.
     block : int
         Bytes of a block.
+    small : int
+        Matrix products of more multiplications are cut into parts, where that may be faster; 0: they are not. As suits
+        the BLAS that NumPy has, if it is not given.
 
     Raises
     ------
@@ -209,7 +220,13 @@ def build(
     """
     if backend not in _LARGE:
         raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, _LARGE))}")
-    options = _Options(backend, threads, _LARGE[backend] if large is None else large, block)
+    options = _Options(
+        backend,
+        threads,
+        _LARGE[backend] if large is None else large,
+        block,
+        small_product() if small is None else small,
+    )
     program = optimized(program)
     return Plan(program, _written(program, options), options)
 
@@ -219,13 +236,16 @@ def _written(program: Program, options: _Options, full: bool = False) -> Source:
     numba = options.backend == "numba"
     if numba:
         items = [part for item in items for part in _fused_or_apart(item)]
-    memory = placed(program, items)
-    planned = {}
+    fused = {item for item in items if numba and item.space and fusion.can_fuse(item)}
+    memory = placed(program, items, fused)
+    planned, cut = {}, {}
     for i, item in enumerate(items):
-        if item.space is not None:
-            fused = numba and fusion.can_fuse(item)
-            block = min(options.block, fusion.BLOCK) if fused else options.block
-            planned[item] = loops.planned(item, i, memory, options.threads, block, fused)
+        if item.space is None:
+            if parts := products.planned(item.steps[0], i, memory, options.small):
+                cut[item] = parts
+        else:
+            block = min(options.block, fusion.BLOCK) if item in fused else options.block
+            planned[item] = loops.planned(item, i, memory, options.threads, block, item in fused)
     memory.pack()
     source = Source(program, memory, full)
     begins = sections(program, items)
@@ -233,7 +253,9 @@ def _written(program: Program, options: _Options, full: bool = False) -> Source:
         if i in begins:
             source.body.append(f"# {begins[i]}")
         if item in planned:
-            (fusion.write if numba and fusion.can_fuse(item) else loops.write)(source, planned[item])
+            (fusion.write if item in fused else loops.write)(source, planned[item])
+        elif item in cut:
+            products.write(source, item.steps[0], cut[item])
         else:
             source.add_step(item.steps[0])
     source.finish()

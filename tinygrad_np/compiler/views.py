@@ -14,7 +14,7 @@ from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.schedule import Item
 
-__all__ = ["Views", "is_computed_into", "nbytes"]
+__all__ = ["Views", "is_computed_into", "nbytes", "seen"]
 
 _FEW = 16  # columns
 
@@ -22,6 +22,13 @@ _FEW = 16  # columns
 def nbytes(value: Value) -> int:
     """Bytes of an array."""
     return size(value) * value.dtype.itemsize
+
+
+def seen(value: Value) -> Value:
+    """What a view of a view is a view of in the end."""
+    while is_view(value) and isinstance(value.args[0], Value):
+        value = value.args[0]
+    return value
 
 
 class Views:
@@ -103,6 +110,13 @@ class Views:
     def contiguous(self, value: Value) -> bool:
         """Whether an array of ours lies in memory in its own order, without gaps."""
         return value in self._probes and bool(self._probes[value].flags.c_contiguous)
+
+    def stands_upright(self, matrix: Value) -> bool:
+        """Whether a matrix lies in memory column by column; arrays that are not ours are taken to lie row by row."""
+        array = matrix.array if matrix.array is not None else self._probes.get(matrix)
+        if array is not None:
+            return bool(array.strides[0] < array.strides[1])
+        return matrix.function is np.transpose and not self.stands_upright(matrix.args[0])
 
     def within(self, value: Value) -> tuple[Value, int] | None:
         """The one root of a contiguous view, and where in it the view begins."""

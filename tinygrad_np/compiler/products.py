@@ -1,0 +1,158 @@
+"""Matrix products in parts, each of them small enough for BLAS to multiply the arrays as they lie.
+
+OpenBLAS copies the operands of a large product into an order of its own. A product with a short side does not repay
+that: 209 x 12288 times 12288 x 20 takes half the time in parts that need no copies, 64 x 784 times 784 x 128 four
+fifths. Up to where, and where products are left whole, was measured; it depends on shapes only, so that results
+are the same bits in each run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinygrad_np.compiler.kinds import is_contraction
+from tinygrad_np.compiler.memory import Memory
+from tinygrad_np.compiler.packing import Block
+from tinygrad_np.compiler.program import Value
+from tinygrad_np.compiler.rewriting import size
+from tinygrad_np.compiler.source import Source
+from tinygrad_np.compiler.views import seen
+
+__all__ = ["Parts", "lengths", "planned", "write"]
+
+_ROWS = 8  # of the result: with fewer at a time, the second operand is read too often
+_COLUMNS = 64
+_SUMMED = 96  # terms of a sum per part: with fewer, the sums of the parts take longer than the parts
+_CACHED = 1 << 18  # elements of a second operand that stays in the second-level cache
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How a product is cut: into so many rows and columns of the result, or into sums of so many terms.
+
+    Attributes
+    ----------
+    rows, columns, terms : int
+        At least one of them is as many as there are.
+    sums : Block or None
+        Memory for the sums, if these are in parts.
+    """
+
+    rows: int
+    columns: int
+    terms: int
+    sums: Block | None = None
+
+
+def lengths(m: int, k: int, n: int, small: int) -> tuple[int, int, int] | None:
+    """Return rows, columns, terms of the parts of a product m x k times k x n; None, if it is better whole.
+
+    Parts have up to ``small`` multiplications.
+
+    Examples
+    --------
+    >>> lengths(64, 784, 128, 10**6), lengths(209, 12288, 20, 10**6), lengths(512, 784, 256, 10**6)
+    ((8, 128, 784), (209, 20, 192), (16, 64, 784))
+    """
+    if min(m, n) < 2 or m * k * n <= small:
+        return None
+    if (most := small // (k * n)) >= _ROWS:
+        return _even(m, most, 6), n, k
+    if (most := small // (m * n)) >= _SUMMED:
+        return (m, n, _even(k, most, 16)) if k >= 2 * most else None
+    if n % _COLUMNS == 0 and k * n <= _CACHED and (most := small // (k * _COLUMNS)) >= _ROWS:
+        return _even(m, most, 6), _COLUMNS, k
+    return None
+
+
+def _even(length: int, most: int, step: int) -> int:
+    """A length for parts: an even divisor, if there is one that is not much shorter than the longest."""
+    divisors = [n for n in range(most // 2, most + 1) if n % 2 == 0 and length % n == 0]
+    return max(divisors, default=most - most % step)
+
+
+def planned(step: Value, index: int, memory: Memory, small: int) -> Parts | None:
+    """Decide whether, and how, the step of an item is cut; allocate what it needs for its time."""
+    if not is_contraction(step) or step not in memory.place or any(len(arg.shape) != 2 for arg in step.args):
+        return None
+    a, b = step.args
+    if not a.dtype == b.dtype == step.dtype or step.dtype.char not in "fd":
+        return None
+    if seen(a) is seen(b) or memory.stands_upright(b):  # these products have ways of their own in BLAS
+        return None
+    (m, k), n = a.shape, step.shape[1]
+    found = lengths(m, k, n, small)
+    if found is None:
+        return None
+    count = -(-k // found[2])
+    return Parts(*found, memory.temporary(count * m * n * step.dtype.itemsize, index) if count > 1 else None)
+
+
+def write(source: Source, step: Value, parts: Parts) -> None:
+    """Add the lines."""
+    (_, k), n = step.args[0].shape, step.shape[1]
+    (_by_terms if parts.terms < k else _by_columns if parts.columns < n else _by_rows)(source, step, parts)
+
+
+def _by_rows(source: Source, step: Value, parts: Parts) -> None:
+    a, b = step.args
+    (m, k), n, rows = a.shape, step.shape[1], parts.rows
+    full = m // rows * rows
+    these = "" if full == m else f"[:{full}]"
+    x = _text(source, a, f"{{}}{these}.reshape({m // rows}, {rows}, {k})")
+    out = _text(source, step, f"{{}}{these}.reshape({m // rows}, {rows}, {n})")
+    source.body.append(f"{source.function(np.matmul)}({x}, {source.name(b)}, {out})  # {step.shape}, {rows} rows each")
+    _rest_of_rows(source, step, full)
+
+
+def _by_columns(source: Source, step: Value, parts: Parts) -> None:
+    a, b = step.args
+    (m, k), n, rows, columns = a.shape, step.shape[1], parts.rows, parts.columns
+    full = m // rows * rows
+    these = "" if full == m else f"[:{full}]"
+    x = _text(source, a, f"{{}}{these}.reshape({m // rows}, {rows}, {k})")
+    y = _text(source, b, f"{{}}.reshape({k}, {n // columns}, 1, {columns}).transpose(1, 2, 0, 3)")
+    out = _text(
+        source, step, f"{{}}{these}.reshape({m // rows}, {rows}, {n // columns}, {columns}).transpose(2, 0, 1, 3)"
+    )
+    source.body.append(f"{source.function(np.matmul)}({x}, {y}, {out})  # {step.shape}, {rows} x {columns} each")
+    _rest_of_rows(source, step, full)
+
+
+def _rest_of_rows(source: Source, step: Value, full: int) -> None:
+    a, b = step.args
+    if full < step.shape[0]:
+        x, out = _text(source, a, f"{{}}[{full}:]"), _text(source, step, f"{{}}[{full}:]")
+        source.body.append(f"{source.function(np.dot)}({x}, {source.name(b)}, {out})")
+
+
+def _by_terms(source: Source, step: Value, parts: Parts) -> None:
+    a, b = step.args
+    (m, k), n, terms, block = a.shape, step.shape[1], parts.terms, parts.sums
+    assert block is not None
+    full, count = k // terms * terms, -(-k // terms)
+    dtype = repr(step.dtype.name)
+    sums = source.once("sums", f"array(arena, {block.offset}, ({count}, {m}, {n}), {dtype})")
+    ones = source.once("ones", f"np.ones({count}, {dtype})")
+    x = _text(source, a, f"{{}}[:, :{full}].reshape({m}, {k // terms}, {terms}).transpose(1, 0, 2)")
+    y = _text(source, b, f"{{}}[:{full}].reshape({k // terms}, {terms}, {n})")
+    first = sums if full == k else source.once(f"{sums}_first", f"{sums}[:-1]")
+    source.body.append(f"{source.function(np.matmul)}({x}, {y}, {first})  # {step.shape}, {terms} terms each")
+    if full < k:
+        x, y = _text(source, a, f"{{}}[:, {full}:]"), _text(source, b, f"{{}}[{full}:]")
+        last = source.once(f"{sums}_last", f"{sums}[-1]")
+        source.body.append(f"{source.function(np.dot)}({x}, {y}, {last})")
+    flat = source.once(f"{sums}_flat", f"{sums}.reshape({count}, {size(step)})")
+    out = _text(source, step, f"{{}}.reshape({size(step)})")
+    source.body.append(f"{source.function(np.dot)}({ones}, {flat}, {out})")
+
+
+def _text(source: Source, value: Value, text: str) -> str:
+    """A view of a value, which is made once where that is the same array in each run."""
+    name = source.name(value)
+    text = text.format(name)
+    if value in source.memory.fixed or value.array is not None:
+        return source.once(f"{name}_parts", text, value)
+    return text
