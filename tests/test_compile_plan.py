@@ -85,6 +85,14 @@ def test_what_is_written_is_a_copy(tmp_path: Any) -> None:
         assert_equal(reference, found)
 
 
+def test_loops_of_different_lengths_share_memory() -> None:
+    built = Builder()
+    xs = [built.input(np.arange(float(n)), "x") for n in (1 << 17, 1 << 18)]  # blocks of one length, for the default
+    built.program.results = [built(np.multiply, built(np.add, x, 1.0), 2.0) for x in xs]
+    inputs, _ = built.given()
+    assert_equal([2 * (x + 1) for x in inputs], build(built.program)(inputs, [])[0])
+
+
 def test_plans_do_not_warn_in_either_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinygrad_np.compiler.loops._WORTH_A_THREAD", 0)
     built = Builder()
@@ -142,9 +150,9 @@ def test_a_plan_takes_states_from_anywhere() -> None:
     tiny(dtype=np.float64), classifier([7, 6, 5, 3], 4, dtype=np.float64), chain(1000, np.float64),
     classifier([7, 6, 3], 4, "sgd", dtype=np.float64),
 ])  # fmt: skip
-@pytest.mark.parametrize("large", [16, 1 << 16])
-def test_whole_steps(built: Builder, large: int, tmp_path: Any) -> None:
-    plan = build(built.program, large=large, block=256)
+@pytest.mark.parametrize(("large", "block"), [(16, 256), (1 << 16, 256), (2, 8), (2, 40)])
+def test_whole_steps(built: Builder, large: int, block: int, tmp_path: Any) -> None:
+    plan = build(built.program, large=large, block=block)
     plan.save_source(tmp_path / "step.py")
     alone = runpy.run_path(str(tmp_path / "step.py"))
     inputs, state = built.given()

@@ -46,7 +46,7 @@ def planned(item: Item, index: int, memory: Memory, threads: int, block: int = B
     assert item.space is not None
     n = math.prod(item.space)
     threads = threads if n * len(item.steps) >= _WORTH_A_THREAD else 1
-    length = block // max(step.dtype.itemsize for step in item.steps)
+    length = max(1, block // max(step.dtype.itemsize for step in item.steps))
     count = max(-(-n // length), threads)
     length = -(-n // count)
     length = -(-length // 64) * 64 if length > 64 else length  # blocks of one length, that begin at cache lines
@@ -81,7 +81,9 @@ def write(source: Source, loop: Loop) -> None:
             elif arg not in loop.slots and arg.array is None and (arg not in memory.fixed or memory.in_results(arg)):
                 arguments[arg] = None
         if step in loop.slots:
-            source.rename(step, _scratch(source, loop, step))
+            scratch, pieces = _scratch(source, loop, step)
+            source.rename(step, scratch)
+            columns[scratch] = pieces
         call = Value(step.function, _filled(source, loop, step, columns), step.kwargs, (loop.n,), step.dtype)
         name = source.name(step)
         if step in loop.parts:
@@ -90,9 +92,7 @@ def write(source: Source, loop: Loop) -> None:
                 f"{source.function(step.function)}({source.name(call.args[0])}, None, None, {name}_part, True)"
             )
             continue
-        if step in loop.slots:
-            columns[name] = f"{name}_blocks"
-        else:
+        if step not in loop.slots:
             cut[step] = None
         lines.append(source.call(call, name))
     _write(source, loop, cut, columns, list(arguments), lines)
@@ -107,13 +107,12 @@ def _array(source: Source, name: str, block: Block, step: Value) -> str:
     return name
 
 
-def _scratch(source: Source, loop: Loop, step: Value) -> str:
-    """The name of the memory for what lives within one turn."""
+def _scratch(source: Source, loop: Loop, step: Value) -> tuple[str, str]:
+    """The name of the memory for what lives within one turn, and of its pieces, one per turn."""
     block, dtype = loop.slots[step], step.dtype.name
     length = block.nbytes // step.dtype.itemsize
     name = source.once("t", f"array(arena, {block.offset}, ({length},), {dtype!r})")
-    source.once(f"{name}_blocks", f"scratch({name}, {loop.n}, {loop.length})")
-    return name
+    return name, source.once(f"{name}_blocks", f"scratch({name}, {loop.n}, {loop.length})")
 
 
 def _filled(source: Source, loop: Loop, step: Value, columns: dict[str, str]) -> tuple[object, ...]:
