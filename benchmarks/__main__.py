@@ -5,27 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks.chain import chain
+from benchmarks.environment import busyness, environment, load_average, measure_of, pools
 from benchmarks.estimators import estimators
 from benchmarks.families import families
 from benchmarks.gradient_checking import check_faults
 from benchmarks.growth import GROWTH, growth
-from benchmarks.harness import Effort
+from benchmarks.harness import ONE_THREAD, Effort, limited
 from benchmarks.peers import peers
-from benchmarks.picture import draw
+from benchmarks.picture import pictures
 from benchmarks.recording import backward, record
-from benchmarks.report import Result, busyness, environment, load_average, to_json, to_markdown
+from benchmarks.report import Result, to_json, to_markdown
 from benchmarks.startup import startup
 from benchmarks.tasks import TASKS
 from benchmarks.whole_run import whole_run
-from tinygrad_np._extras import require
 
 Workload = Callable[[Effort], Result]
 
@@ -35,10 +34,11 @@ WORKLOADS: dict[str, Workload] = {
     "W11": partial(record, "W11", "a * b"),
     "W11-scalar": partial(record, "W11-scalar", "a * 2.0"),
     "W11-function": partial(record, "W11-function", "np.tanh(a)"),
+    "W11-0d": partial(record, "W11-0d", "a * b", shape=()),
+    "W11-backward": partial(backward, "W11-backward", 3),
+    "W11-wide": partial(backward, "W11-wide", 10_000),
     "W12": whole_run,
     **{f"growth-{what}": partial(growth, what) for what in GROWTH},
-    "backward": partial(backward, 3),
-    "backward-wide": partial(backward, 10_000),
     "chain": chain,
     "families": families,
     "gradcheck": check_faults,
@@ -48,9 +48,11 @@ WORKLOADS: dict[str, Workload] = {
 EFFORTS = {
     "full": Effort(rounds=301, seconds=1e-3, chain=(10_000, 100_000, 1_000_000)),
     "quick": Effort(
-        rounds=51, seconds=1e-3, chain=(10_000, 100_000), elements=100_000, turns=5, turn=0.03, patience=60.0
+        rounds=51, seconds=1e-3, chain=(10_000, 100_000), elements=100_000, turns=7, turn=0.03, patience=45.0
     ),
-    "smoke": Effort(rounds=1, seconds=0.0, chain=(100, 200), elements=1000, turns=1, turn=0.0, processes=False),
+    "smoke": Effort(
+        rounds=1, seconds=0.0, chain=(100, 200), elements=1000, turns=1, turn=0.0, rest=0.0, processes=False
+    ),
 }
 
 
@@ -62,13 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{' '.join(TASKS)}, {', '.join(name for name in WORKLOADS if name not in TASKS)}",
     )  # fmt: skip
     parser.add_argument("--effort", choices=EFFORTS, default="full", help="how long to measure (default: %(default)s)")
-    parser.add_argument("--threads", type=int, metavar="N", help="limit BLAS and PyTorch to so many threads")
     parser.add_argument(
-        "--to",
-        type=Path,
-        metavar="FOLDER",
-        help="also write results.md, results.json and, of the comparisons, ratios.png",
-    )
+        "--threads", type=int, metavar="N",
+        help="so many threads for each library (default: its better number); with 1, seconds are the processor's, "
+        "for a busy machine, and else the clock's",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to", type=Path, metavar="FOLDER",
+        help="also write results.md, results.json, ratios.png and growth.png; python -m benchmarks.page takes it on",
+    )  # fmt: skip
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="MNIST's files, for W12 (default: synthetic images)"
     )
@@ -76,40 +80,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = [n for name in options.workloads or WORKLOADS for n in (TASKS if name == "peers" else [name])]
     if unknown := [name for name in names if name not in WORKLOADS]:
         parser.error(f"no workload is called {', '.join(unknown)}; there are: {', '.join(WORKLOADS)}")
-    effort = replace(EFFORTS[options.effort], threads=options.threads, data=options.data)
-    results: list[tuple[str, Result]] = []
-    before = load_average()
-    with _limited(options.threads):
+    effort = replace(
+        EFFORTS[options.effort],
+        threads=options.threads,
+        clock=ONE_THREAD if options.threads == 1 else time.perf_counter,
+        data=options.data,
+    )
+    results: dict[str, Result] = {}
+    before, begin = load_average(), time.perf_counter()
+    command = {"command": " ".join(["python -m benchmarks", *_told(argv)])}
+    with limited(options.threads):
         for name in names:
             print(f"{name} ...", file=sys.stderr, flush=True)
-            results.append((name, WORKLOADS[name](effort)))
-            facts = environment() | busyness(before, load_average())
+            results[name] = WORKLOADS[name](effort)
+            minutes = {"minutes": f"{(time.perf_counter() - begin) / 60:.0f}"}
+            facts = command | environment() | measure_of(effort) | pools(results.values())
+            facts |= busyness(before, load_average()) | minutes
             if options.to:  # after each, so that what is there is not lost
                 _write(results, facts, options.to)
-    print(to_markdown([result for _, result in results], facts))
+    print(to_markdown(results.values(), facts))
     return 0
 
 
-def _write(results: Sequence[tuple[str, Result]], facts: dict[str, str], folder: Path) -> None:
+def _told(argv: Sequence[str] | None) -> list[str]:
+    """The arguments, without the folder."""
+    told = list(sys.argv[1:] if argv is None else argv)
+    if "--to" in told:
+        del told[told.index("--to") : told.index("--to") + 2]
+    return told
+
+
+def _write(results: dict[str, Result], facts: dict[str, str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.md").write_text(to_markdown([result for _, result in results], facts), "utf-8")
-    (folder / "results.json").write_text(json.dumps(to_json(results, facts), indent=1) + "\n", "utf-8")
-    if any(result.details for _, result in results):
-        draw(results, folder / "ratios.png")
-
-
-def _limited(threads: int | None) -> AbstractContextManager[Any]:
-    """Limit the threads of BLAS, and of PyTorch where it is installed."""
-    if threads is None:
-        return nullcontext()
-    limits: AbstractContextManager[Any] = require("threadpoolctl", "bench").threadpool_limits(threads, "blas")
-    try:
-        import torch
-    except ModuleNotFoundError:
-        pass
-    else:
-        torch.set_num_threads(threads)
-    return limits
+    (folder / "results.md").write_text(to_markdown(results.values(), facts), "utf-8")
+    (folder / "results.json").write_text(json.dumps(to_json(results.items(), facts), indent=1) + "\n", "utf-8")
+    pictures(results, folder)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import ONE_THREAD, Contender, Effort, compare
+from benchmarks.harness import Contender, Effort, compare
 from benchmarks.report import Goal, Result, in_words
 from tinygrad_np import Tensor
 from tinygrad_np.graph import Node
@@ -24,7 +24,7 @@ _WIDTH = 3
 def chain(effort: Effort) -> Result:
     """``y = y * x``, many times over: forward and backward."""
     effort = replace(effort, rounds=min(effort.rounds, 3))  # the longest chain takes seconds
-    times = compare({f"{n:,} operations": _contender(n) for n in effort.chain}, effort, clock=ONE_THREAD)
+    times = compare({f"{n:,} operations": _contender(n) for n in effort.chain}, effort)
     per_node = {name: times.median(name) / n for name, n in zip(times.rounds, effort.chain, strict=True)}
     shortest, longest = effort.chain[0], effort.chain[-1]
     first, last = f"{shortest:,} operations", f"{longest:,} operations"

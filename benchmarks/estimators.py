@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import ONE_THREAD, OURS, Contender, Effort, measure
+from benchmarks.harness import OURS, Contender, Effort, measure
 from benchmarks.report import Goal, Result, report_times
 
 __all__ = ["estimators"]
@@ -37,7 +37,7 @@ def estimators(effort: Effort) -> Result:
     fits = {name: Contender(partial(model.fit, x[:m], y[:m]), list) for name, model in models.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # ten epochs are few
-        times = measure(fits, replace(effort, rounds=min(effort.rounds, 7), seconds=0.0), ONE_THREAD)
+        times = measure(fits, replace(effort, rounds=min(effort.rounds, 7), seconds=0.0))
     goals = []
     for name, limit in ((OURS, 1.0), (f"{OURS}, float32", 0.6)):
         ratio = times.ratio(name, PEER)

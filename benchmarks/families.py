@@ -6,7 +6,6 @@ A row of the table is what NumPy and PyTorch call a function, and what it is giv
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import ONE_THREAD, OURS, Contender, Effort, Times, compare, gather
+from benchmarks.harness import OURS, Contender, Effort, Times, compare, gather
 from benchmarks.report import Goal, Result
 from tinygrad_np import Tensor
 
@@ -54,7 +53,6 @@ class Row:
 def families(effort: Effort) -> Result:
     """All rows: a sum over the function's result, with weights, forward and backward."""
     effort = replace(effort, rounds=min(effort.rounds, 7))
-    clock = ONE_THREAD if effort.threads == 1 else time.perf_counter
     measured, missing = {}, {}
     scipy = find_spec("scipy") is not None
     for row in ROWS:
@@ -64,7 +62,7 @@ def families(effort: Effort) -> Result:
         contenders, absent = gather(_contenders(row, effort.elements))
         missing |= dict.fromkeys(absent)
         able = {name: contender for name, contender in contenders.items() if name == OURS or _works(contender)}
-        measured[row.name] = compare(able, effort, tolerance=1e-7, clock=clock)
+        measured[row.name] = compare(able, effort, tolerance=1e-7)
     times = {name: {peer: t.median(peer) for peer in t.rounds} for name, t in measured.items()}
     notes = ["forward and backward; a dash: no derivative there", *(f"not installed: {peer}" for peer in missing)]
     title = f"Families of functions, about {effort.elements:,} float64 each"

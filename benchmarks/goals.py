@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.harness import OURS, Times
-from benchmarks.implementations import PRODUCTS, TUNED
+from benchmarks.implementations import TUNED
 from benchmarks.report import Goal
 
 __all__ = ["MODES", "goals_of", "limit"]
@@ -24,7 +24,6 @@ _LIMITS: dict[str, tuple[float | None, float | None, float | None]] = {
 
 #: What is particular to a workload, instead.
 _PARTICULAR: dict[tuple[str, str, str], float] = {
-    ("W4", "compiled", PRODUCTS): 1 / 0.9,
     ("W8", "numba", "PyTorch"): 0.2,
     ("adam-235k", "numba", "PyTorch"): 0.4,
     ("adam-10M", "numba", "PyTorch"): 0.8,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -12,6 +14,8 @@ from timeit import Timer
 from typing import Any
 
 import numpy as np
+
+from tinygrad_np._extras import require
 
 __all__ = [
     "ONE_THREAD",
@@ -22,13 +26,17 @@ __all__ = [
     "Times",
     "check_agreement",
     "compare",
+    "environment_of",
     "gather",
+    "limited",
     "measure",
 ]
 
 OURS = "tinygrad_np"
 
 Clock = Callable[[], float]
+
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 #: For work that one thread does: processor time, so that the turns of other programs do not count. (It is too coarse
 #: for that on Windows.)
@@ -53,10 +61,14 @@ class Effort:
         Of the arrays that rules are measured on.
     turns, turn : int, float
         Of whole tasks in other libraries: how many turns, of how many seconds.
+    rest : float
+        Seconds before a turn, in which the threads of the one before go to sleep, as they wait for more work a while.
     patience : float
         Seconds after which a library that has not done the first steps is left out.
     processes : bool
         Whether each library works in a process of its own; otherwise all work here, at tasks in little.
+    clock : callable
+        Tells the seconds, for all contenders alike: on the wall or, if all have one thread, of the processor's time.
     data : Path, optional
         A folder with MNIST's files, or others like them, for the whole run.
     """
@@ -68,9 +80,18 @@ class Effort:
     elements: int = 1_000_000
     turns: int = 9
     turn: float = 0.05
+    rest: float = 0.03
     patience: float = 120.0
     processes: bool = True
+    clock: Clock = time.perf_counter
     data: Path | None = None
+
+    @property
+    def counts(self) -> list[int]:
+        """The numbers of threads to try."""
+        if self.threads is not None or not self.processes:
+            return [self.threads or 1]
+        return sorted({1, os.cpu_count() or 1})
 
 
 @dataclass(frozen=True)
@@ -113,6 +134,31 @@ class Times:
         return dict(sorted(((name, self.median(name)) for name in self.rounds), key=lambda item: item[1]))
 
 
+@contextmanager
+def limited(threads: int | None) -> Iterator[None]:
+    """Limit the threads of BLAS and OpenMP, of this process and of those that are started inside of the block."""
+    if threads is None:
+        yield
+        return
+    with environment_of(threads), require("threadpoolctl", "bench").threadpool_limits(threads):
+        yield
+
+
+@contextmanager
+def environment_of(threads: int) -> Iterator[None]:
+    """Let what is started or imported inside of the block have so many threads."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def gather(builders: Mapping[str, Callable[[], Contender]]) -> tuple[dict[str, Contender], list[str]]:
     """Build the contenders, and return those that could be built and the names of those that are not installed."""
     built, missing = {}, []
@@ -126,12 +172,10 @@ def gather(builders: Mapping[str, Callable[[], Contender]]) -> tuple[dict[str, C
     return built, missing
 
 
-def compare(
-    contenders: Mapping[str, Contender], effort: Effort, *, tolerance: float = 1e-12, clock: Clock = time.perf_counter
-) -> Times:
+def compare(contenders: Mapping[str, Contender], effort: Effort, *, tolerance: float = 1e-12) -> Times:
     """Check that the contenders agree, and measure them."""
     check_agreement({name: contender.outcome() for name, contender in contenders.items()}, tolerance)
-    return measure(contenders, effort, clock)
+    return measure(contenders, effort)
 
 
 def check_agreement(outcomes: Mapping[str, Sequence[Any]], tolerance: float) -> None:
@@ -152,14 +196,14 @@ def check_agreement(outcomes: Mapping[str, Sequence[Any]], tolerance: float) -> 
             np.testing.assert_allclose(np.asarray(actual), expected, 0, scale, err_msg=message)
 
 
-def measure(contenders: Mapping[str, Contender], effort: Effort, clock: Clock = time.perf_counter) -> Times:
+def measure(contenders: Mapping[str, Contender], effort: Effort) -> Times:
     """Time the contenders in turns; in each round another one goes first.
 
     Turns are short, so that the medians are of turns that no other program has interrupted. Python's garbage collector
     runs as it does in any program: a library that makes work for it pays for it, but not for what others have loaded.
     """
     timers = {
-        name: Timer(contender.work, "import gc; gc.enable()", clock, globals=dict(contender.names))
+        name: Timer(contender.work, "import gc; gc.enable()", effort.clock, globals=dict(contender.names))
         for name, contender in contenders.items()
     }
     calls = {name: _calls(timer, effort.seconds) for name, timer in timers.items()}

@@ -11,8 +11,8 @@ import re
 import subprocess
 import sys
 
+from benchmarks.harness import environment_of
 from benchmarks.implementations import TUNED
-from benchmarks.worker import environment_of
 
 __all__ = ["instructions"]
 

@@ -1,61 +1,113 @@
-"""A picture of all comparisons at once: the time of each implementation relative to the baseline, on a log axis."""
+"""Pictures of what was measured: all comparisons at once, and how the time of a step grows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import OURS
+from benchmarks.implementations import TUNED
 from benchmarks.report import Result
 from tinygrad_np._extras import require
 
-__all__ = ["draw"]
+__all__ = ["draw_growth", "draw_ratios", "pictures"]
 
-_OURS = {"compiled": "#08519c", "numba": "#6baed6", "eager": "#e6550d"}
-_THEIRS = {"PyTorch": ("s", "#555555"), "torch.compile": ("D", "#555555"), "JAX, jit": ("^", "#238b45"),
-           "HIPS autograd": ("P", "#8c6bb1"), "MyGrad": ("X", "#b8860b"), "scikit-learn": ("v", "#c994c7")}  # fmt: skip
+#: Name -> marker, colour, size.
+_STYLES = {
+    f"{OURS}, compiled": ("o", "#08519c", 90),
+    f"{OURS}, numba": ("o", "#6baed6", 90),
+    f"{OURS}, eager": ("o", "#e6550d", 90),
+    "PyTorch": ("s", "#444444", 40),
+    "torch.compile": ("D", "#999999", 36),
+    "JAX, jit": ("^", "#238b45", 50),
+    "HIPS autograd": ("P", "#8c6bb1", 50),
+    "MyGrad": ("X", "#b8860b", 50),
+    "scikit-learn": ("v", "#d6618f", 50),
+    TUNED: ("|", "#000000", 90),
+}
 
 
-def draw(results: Iterable[tuple[str, Result]], path: Path) -> None:
-    """Write the picture: one line for each workload with a baseline, one mark for each implementation.
+def pictures(results: Mapping[str, Result], folder: Path, prefix: str = "") -> None:
+    """Write the pictures that there is something for: ``ratios.png`` and ``growth.png``.
 
     Raises
     ------
     ModuleNotFoundError
         If matplotlib is not installed.
     """
-    require("matplotlib", "bench")
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import NullLocator
+    if compared := [result for name, result in results.items() if result.baseline == TUNED]:
+        draw_ratios(compared, folder / f"{prefix}ratios.png")
+    if growing := [result for result in results.values() if result.over]:
+        draw_growth(growing, folder / f"{prefix}growth.png")
 
-    rows = [result for _, result in results if result.details and result.ratios]
-    figure = Figure(figsize=(9, 1.6 + 0.42 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
-    axes.axvline(1, color="black", linewidth=1)
+
+def draw_ratios(results: list[Result], path: Path) -> None:
+    """One line for each workload, one mark for each implementation: its time relative to the baseline, in logs."""
+    figure, (axes,) = _figure(9.5, 1.5 + 0.42 * len(results), 1)
     marked: dict[str, Any] = {}
-    for i, result in enumerate(rows):
+    for i, result in enumerate(results):
         axes.axhline(i, color="#e5e5e5", linewidth=1, zorder=0)
         for name, ratio in result.ratios.items():
-            mode = name.removeprefix(f"{OURS}, ")
-            if mode in _OURS:
-                style = {"marker": "o", "color": _OURS[mode], "s": 80, "zorder": 4}
-            elif name in _THEIRS:
-                style = {"marker": _THEIRS[name][0], "color": _THEIRS[name][1], "s": 36, "zorder": 3, "alpha": 0.85}
-            else:
-                continue
-            marked[name] = axes.scatter([ratio], [i], linewidths=0, **style)
+            if name in _STYLES and name != TUNED:
+                marker, colour, size = _STYLES[name]
+                front = 4 if name.startswith(OURS) else 3
+                marked[name] = axes.scatter(
+                    [ratio], [i], s=size, marker=marker, color=colour, zorder=front, edgecolors="white", linewidths=0.7
+                )
+    axes.axvline(1, color="black", linewidth=1, zorder=1)
     axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    ticks = [tick for power in range(-3, 5) for tick in (10**power, 2 * 10**power, 5 * 10**power)]
-    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    axes.set_yticks(range(len(rows)), [result.title for result in rows], fontsize=8)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlabel(f"time, {rows[0].baseline} = 1" if rows else "")
+    _plain_ticks(axes.xaxis, *axes.get_xlim())
+    axes.set_yticks(range(len(results)), [result.title for result in results], fontsize=8)
+    axes.set_ylim(len(results) - 0.4, -0.6)
+    axes.set_xlabel(f"time relative to {results[0].baseline} (black line); left is faster")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    order = [name for name in (*(f"{OURS}, {mode}" for mode in _OURS), *_THEIRS) if name in marked]
-    figure.legend([marked[n] for n in order], order, loc="outside upper center", ncols=5, frameon=False, fontsize=8)
+    _legend(figure, marked, 5)
     figure.savefig(path, dpi=130)
+
+
+def draw_growth(results: list[Result], path: Path) -> None:
+    """One panel for each thing that grows, one line for each implementation."""
+    figure, panels = _figure(9.5, 3.6, len(results))
+    marked: dict[str, Any] = {}
+    for axes, result in zip(panels, results, strict=True):
+        for name in dict.fromkeys(name for times in result.rows.values() for name in times):
+            points = [(int(size), times[name] * 1e6) for size, times in result.rows.items() if name in times]
+            marker, colour, _ = _STYLES[name]
+            bold = 1.8 if name.startswith(OURS) else 1.1
+            (marked[name],) = axes.plot(
+                *zip(*points, strict=True), marker=marker, color=colour, linewidth=bold, markersize=5,
+                linestyle="--" if name == TUNED else "-",
+            )  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xticks([int(size) for size in result.rows], list(result.rows))
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel(result.over)
+        axes.grid(axis="y", color="#eeeeee")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("µs per step")
+    _legend(figure, marked, 6)
+    figure.savefig(path, dpi=130)
+
+
+def _figure(width: float, height: float, panels: int) -> tuple[Any, list[Any]]:
+    require("matplotlib", "bench")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(1, panels, squeeze=False)[0])
+
+
+def _plain_ticks(axis: Any, low: float, high: float) -> None:
+    ticks = [factor * 10.0**power for power in range(-4, 5) for factor in (1, 2, 5)]
+    axis.set_ticks([tick for tick in ticks if low <= tick <= high])
+    axis.set_ticks([], minor=True)
+    axis.set_major_formatter(lambda x, _: f"{x:g}")
+
+
+def _legend(figure: Any, marked: Mapping[str, Any], columns: int) -> None:
+    names = [name for name in _STYLES if name in marked]
+    handles = [marked[name] for name in names]
+    figure.legend(handles, names, loc="outside upper center", ncols=columns, frameon=False, fontsize=8)

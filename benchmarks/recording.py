@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from benchmarks.goals import MODES, goals_of
-from benchmarks.harness import ONE_THREAD, OURS, Contender, Effort, compare, gather
+from benchmarks.harness import Contender, Effort, compare, gather
 from benchmarks.report import Goal, Result, in_words, report_times
 from tinygrad_np import Tensor
 
@@ -17,51 +18,54 @@ __all__ = ["backward", "record"]
 _EAGER = MODES["eager"]
 
 
-def record(name: str, statement: str, effort: Effort) -> Result:
-    """One operation on 3 elements, such as ``"a * b"``; peers take part unless it calls a function of NumPy."""
+def record(name: str, statement: str, effort: Effort, shape: tuple[int, ...] = (3,)) -> Result:
+    """One operation on 3 elements, such as ``"a * b"`` or ``"np.tanh(a)"``, whose ``np`` is each library's own."""
+    a, b = np.linspace(0.1, 0.6, 2 * math.prod(shape)).reshape(2, *shape)
+    what = f"`{statement}`, {f'{a.size} elements' if shape else '0-d'}"
 
-    def contender(make: Callable[[list[float]], Any], value: Callable[[Any], Any]) -> Contender:
-        names = {"a": make([0.1, 0.2, 0.3]), "b": make([0.4, 0.5, 0.6]), "np": np}
+    def contender(namespace: Any, make: Callable[[Any], Any], value: Callable[[Any], Any]) -> Contender:
+        names = {"a": make(a), "b": make(b), "np": namespace}
         return Contender(statement, lambda: [value(eval(statement, names))], names)
 
     def pytorch() -> Contender:
         import torch
 
-        return contender(
-            lambda x: torch.tensor(x, dtype=torch.float64, requires_grad=True), lambda x: x.detach().numpy()
-        )
+        return contender(torch, lambda x: torch.tensor(x, requires_grad=True), lambda x: x.detach().numpy())
 
     def mygrad() -> Contender:
         import mygrad
 
-        return contender(mygrad.tensor, lambda x: x.data)
+        return contender(mygrad, mygrad.tensor, lambda x: x.data)
 
     def hips() -> Contender:
+        import autograd.numpy
         from autograd.core import VJPNode
         from autograd.tracer import new_box
 
-        return contender(lambda x: new_box(np.array(x), 0, VJPNode.new_root()), lambda x: x._value)
+        return contender(autograd.numpy, lambda x: new_box(x, 0, VJPNode.new_root()), lambda x: x._value)
 
     builders = {
-        "NumPy": lambda: contender(np.array, lambda x: x),
-        _EAGER: lambda: contender(lambda x: Tensor(x, requires_grad=True), lambda x: x.detach().numpy()),
+        "NumPy": lambda: contender(np, np.asarray, np.asarray),
+        _EAGER: lambda: contender(np, lambda x: Tensor(x, requires_grad=True), lambda x: x.detach().numpy()),
+        "PyTorch": pytorch,
+        "MyGrad": mygrad,
+        "HIPS autograd": hips,
     }
-    peers = {"PyTorch": pytorch, "MyGrad": mygrad, "HIPS autograd": hips}
-    contenders, missing = gather(builders | (peers if "np." not in statement else {}))
-    times = compare(contenders, effort, clock=ONE_THREAD)
+    contenders, missing = gather(builders)
+    times = compare(contenders, effort)
     numpy, ours = times.median("NumPy"), times.median(_EAGER)
     limit = 1.6 * numpy + 1e-6
     goal = Goal(
-        f"record `{statement}`, 3 elements",
+        f"record {what}",
         f"1.6 x NumPy + 1 µs = {in_words(limit)}",
         f"{in_words(ours)} ({times.ratio(_EAGER, 'NumPy'):.2f} x NumPy)",
         ours <= limit,
     )
     goals = [goal, *goals_of(name, times)]
-    return report_times(f"{name}: recording `{statement}` on 3 elements", times, "NumPy", goals, missing)
+    return report_times(f"{name}: recording {what}", times, "NumPy", goals, missing)
 
 
-def backward(n: int, effort: Effort) -> Result:
+def backward(name: str, n: int, effort: Effort) -> Result:
     """``(a * b).sum()``, forward and backward, on ``n`` elements."""
     a, b = np.random.default_rng(0).normal(size=(2, n))
 
@@ -109,16 +113,16 @@ def backward(n: int, effort: Effort) -> Result:
         return Contender(lambda: step((a, b)), lambda: step((a, b)))
 
     builders: Mapping[str, Callable[[], Contender]] = {
-        "NumPy by hand": by_hand, OURS: ours, "PyTorch": pytorch, "HIPS autograd": hips, "MyGrad": mygrad,
+        "NumPy by hand": by_hand, _EAGER: ours, "PyTorch": pytorch, "HIPS autograd": hips, "MyGrad": mygrad,
     }  # fmt: skip
     contenders, missing = gather(builders)
-    times = compare(contenders, effort, clock=ONE_THREAD)
-    ratio = times.ratio(OURS, "PyTorch") if "PyTorch" in contenders else None
+    times = compare(contenders, effort)
+    ratio = times.ratio(_EAGER, "PyTorch") if "PyTorch" in contenders else None
     goal = Goal(
         f"`(a * b).sum()`, forward and backward, {n:,} elements",
         "faster than PyTorch eager",
         f"{ratio:.2f} x PyTorch" if ratio else "PyTorch is not installed",
         ratio < 1 if ratio else None,
     )
-    title = f"`(a * b).sum()`, forward and backward, on {n:,} elements"
+    title = f"{name}: `(a * b).sum()`, forward and backward, on {n:,} elements"
     return report_times(title, times, "NumPy by hand", [goal], missing)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from statistics import mode
+from statistics import mode as most_common
 from typing import Any
-
-import numpy as np
 
 from benchmarks.harness import OURS, Times
 
 __all__ = [
-    "Goal", "Result", "busyness", "environment", "load_average", "report_times", "to_json", "to_markdown",
+    "Goal", "Result", "facts_list", "from_json", "goals_table", "in_words", "matrices", "report_times", "section",
+    "table", "to_json", "to_markdown",
 ]  # fmt: skip
-
-_PEERS = ("torch", "jax", "autograd", "mygrad", "scikit-learn", "numba")
 
 
 @dataclass(frozen=True)
@@ -60,8 +53,13 @@ class Result:
     notes : list of str
     rows : dict of str to dict of str to float
         Of a workload of many small comparisons: the seconds by what is computed, and by contender.
-    details : dict of str to dict of str to float
-        What else is known, by contender: "threads", "start" (seconds until it had done its first steps), "memory".
+    over : str
+        What the names of the rows are values of: ``"width"``.
+    details : dict of str to dict
+        What else is known, by contender: "threads" (the better number) and "seconds" by number of threads; "start"
+        (seconds until it had done its first steps), "arrays" (bytes in a step), "growth" (of the process, in bytes),
+        "sgemm" and "traffic" (share of what the machine can do), "pools" (as threadpoolctl finds them), "disk" (bytes),
+        "epochs", "accuracy".
     """
 
     title: str
@@ -71,7 +69,8 @@ class Result:
     ratios: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
-    details: dict[str, dict[str, float]] = field(default_factory=dict)
+    over: str = ""
+    details: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def report_times(title: str, times: Times, baseline: str, goals: list[Goal], missing: Iterable[str] = ()) -> Result:
@@ -85,27 +84,37 @@ def report_times(title: str, times: Times, baseline: str, goals: list[Goal], mis
 def to_markdown(results: Iterable[Result], facts: dict[str, str]) -> str:
     """Return the report: all goals first, then the times of each comparison."""
     results = list(results)
-    lines = [f"- {key}: {value}" for key, value in facts.items()]
     goals = [goal for result in results for goal in result.goals]
+    parts = [facts_list(facts), goals_table(goals), *matrices(goals).values(), *map(section, results)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def facts_list(facts: dict[str, str]) -> str:
+    """Return one line for each fact."""
+    return "\n".join(f"- {key}: {value}" for key, value in facts.items())
+
+
+def goals_table(goals: Iterable[Goal]) -> str:
+    """Return a line for each goal that is not in a table of many."""
     rows = [[goal.what, goal.limit, goal.measured, _REACHED[goal.met]] for goal in goals if goal.cell is None]
-    lines += ["", *_table(["goal", "limit", "measured", ""], rows)] if rows else []
-    lines += _matrices([goal for goal in goals if goal.cell is not None])
-    for result in results:
-        lines += ["", f"**{result.title}**", ""]
-        lines += _times(result) if result.times else []
-        lines += _side_by_side(result.rows) if result.rows else []
-        lines += ["", *[f"- {note}" for note in result.notes]] if result.notes else []
-    return "\n".join(lines) + "\n"
+    return table(["goal", "limit", "measured", ""], rows) if rows else ""
 
 
-def _matrices(goals: list[Goal]) -> list[str]:
-    """Goals that are ratios, in one table for each of our modes: workloads by peers, the usual limit at the top."""
-    lines: list[str] = []
-    for table in dict.fromkeys(goal.cell[0] for goal in goals if goal.cell):
-        cells = {goal.cell[1:]: goal for goal in goals if goal.cell and goal.cell[0] == table}
+def section(result: Result) -> str:
+    """Return what a workload measured: its title, its table and its notes."""
+    rows = _side_by_side(result) if result.rows else _times(result) if result.times else ""
+    notes = "\n".join(f"- {note}" for note in result.notes)
+    return "\n\n".join(part for part in (f"**{result.title}**", rows, notes) if part)
+
+
+def matrices(goals: Iterable[Goal]) -> dict[str, str]:
+    """Return goals that are ratios, in one table for each of our modes: workloads by peers, the usual limit on top."""
+    goals, made = list(goals), {}
+    for mode in dict.fromkeys(goal.cell[0] for goal in goals if goal.cell):
+        cells = {goal.cell[1:]: goal for goal in goals if goal.cell and goal.cell[0] == mode}
         rows, columns = (list(dict.fromkeys(key[i] for key in cells)) for i in (0, 1))
         columns.sort(key=lambda column: -sum(key[1] == column for key in cells))
-        usual = {c: mode(goal.limit for key, goal in cells.items() if key[1] == c) for c in columns}
+        usual = {c: most_common(goal.limit for key, goal in cells.items() if key[1] == c) for c in columns}
 
         def cell(row: str, column: str, cells: Any = cells, usual: Any = usual) -> str:
             if (goal := cells.get((row, column))) is None:
@@ -114,49 +123,54 @@ def _matrices(goals: list[Goal]) -> list[str]:
             return f"{goal.measured}{bound} {_REACHED[goal.met]}"
 
         met = sum(goal.met is True for goal in cells.values())
-        lines += ["", f"**{table}: time ours / theirs, and whether the limit is kept ({met} of {len(cells)})**", ""]
         head = ["", *(f"{column} ≤ {usual[column]}" for column in columns)]
-        lines += _table(head, [[row, *(cell(row, column) for column in columns)] for row in rows])
-    return lines
+        lines = table(head, [[row, *(cell(row, column) for column in columns)] for row in rows])
+        made[mode] = f"**{mode}: time ours / theirs, and whether the limit is kept ({met} of {len(cells)})**\n\n{lines}"
+    return made
 
 
 _REACHED = {True: "reached", False: "MISSED", None: "?"}
 
 
-def _times(result: Result) -> list[str]:
+def _times(result: Result) -> str:
     """One line per contender: its time, that relative to the baseline, and what else is known of it."""
-    known = {
-        "threads": lambda details: f"{details['threads']}",
-        "start": lambda details: in_words(details["start"]),
-        "memory": lambda details: f"{details['memory'] / 1e6:.1f} MB",
-        "disk": lambda details: f"{details['disk'] / 1e6:.0f} MB",
-    }
-    heads = {"threads": "threads", "start": "first steps", "memory": "memory", "disk": "on disk"}
-    keys = [key for key in known if any(key in details for details in result.details.values())]
+    told: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "sgemm": ("of SGEMM", "{:.0%}".format), "traffic": ("of memory", "{:.0%}".format),
+        "start": ("first steps", in_words), "arrays": ("arrays", _bytes), "growth": ("process", _bytes),
+        "disk": ("on disk", _bytes), "epochs": ("epochs", str), "accuracy": ("accuracy", "{:.2%}".format),
+    }  # fmt: skip
+    keys = [key for key in told if any(key in details for details in result.details.values())]
+    counts = list(dict.fromkeys(n for details in result.details.values() for n in details.get("seconds", ())))
     rows = []
     for name, seconds in result.times.items():
         details = result.details.get(name, {})
+        tried = details.get("seconds", {})
+        medians = [in_words(tried[n]) if n in tried else "-" for n in counts] or [in_words(seconds)]
         ratio = f"{result.ratios[name]:.2f}" if name in result.ratios else ""
-        more = [known[key](details) if key in details else "" for key in keys]
-        rows.append([f"**{name}**" if name.startswith(OURS) else name, in_words(seconds), ratio, *more])
-    return _table(["", "median", f"{result.baseline} = 1", *(heads[key] for key in keys)], rows)
+        more = [told[key][1](details[key]) if key in details else "" for key in keys]
+        rows.append([f"**{name}**" if name.startswith(OURS) else name, ratio, *medians, *more])
+    heads = [f"{n} thread{'s' * (n != '1')}" for n in counts] or ["median"]
+    return table(["", f"{result.baseline} = 1", *heads, *(told[key][0] for key in keys)], rows)
 
 
-def _side_by_side(rows: dict[str, dict[str, float]]) -> list[str]:
+def _side_by_side(result: Result) -> str:
     """One line per comparison: the time of the first contender, and the others' relative to it."""
-    first, *others = dict.fromkeys(name for times in rows.values() for name in times)
+    first, *others = dict.fromkeys(name for times in result.rows.values() for name in times)
     lines = [
         [what, in_words(times[first]), *(f"{times[o] / times[first]:.2f}" if o in times else "-" for o in others)]
-        for what, times in rows.items()
+        for what, times in result.rows.items()
     ]
-    return _table(["", f"{first} = 1", *others], lines)
+    return table([result.over, f"{first} = 1", *others], lines)
 
 
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     line = "| {} |".format
     ruler = ["-" * max(width, 3) for width in widths]
-    return [line(" | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))) for row in (head, ruler, *rows)]
+    return "\n".join(
+        line(" | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))) for row in (head, ruler, *rows)
+    )
 
 
 def in_words(seconds: float) -> str:
@@ -167,45 +181,19 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 1e-9:.3g} ns"
 
 
+def _bytes(size: float) -> str:
+    return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
+
+
 def to_json(results: Iterable[tuple[str, Result]], facts: dict[str, str]) -> dict[str, Any]:
     """Return the same as plain data, by workload."""
     return {"environment": facts, "workloads": {name: asdict(result) for name, result in results}}
 
 
-def environment() -> dict[str, str]:
-    """Return what the numbers depend on: versions, processor, the BLAS kernel and its threads."""
-    facts = {"Python": platform.python_version(), "NumPy": np.__version__}
-    for package in _PEERS:
-        try:
-            facts[package] = version(package)
-        except PackageNotFoundError:
-            facts[package] = "not installed"
-    facts["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} logical processors"
-    facts["BLAS"] = _blas()
-    if "torch" in sys.modules:
-        facts["PyTorch threads"] = str(sys.modules["torch"].get_num_threads())
-    return facts
-
-
-def load_average() -> float:
-    """Return how many processes want to work, where the system tells."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-
-
-def busyness(before: float, after: float) -> dict[str, str]:
-    """Return whether others were at work, too: the measurements themselves add one or two."""
-    processors = os.cpu_count() or 1
-    busy = (
-        ", so the machine was busy: trust the ratios of what has one thread, no others" if before > processors else ""
-    )
-    return {"load": f"{before:.1f} before, {after:.1f} after, on {processors} processors{busy}"}
-
-
-def _blas() -> str:
-    try:
-        from threadpoolctl import threadpool_info
-    except ModuleNotFoundError:
-        return "unknown: install threadpoolctl"
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas" and "numpy" in pool["filepath"]]
-    facts = "{internal_api} {version}, kernel {architecture}, {num_threads} threads".format
-    return "; ".join(facts(**{"architecture": "unknown", **pool}) for pool in pools) or "unknown"
+def from_json(report: dict[str, Any]) -> dict[str, Result]:
+    """Return the results that :func:`to_json` has written."""
+    results = {}
+    for name, fields in report["workloads"].items():
+        goals = [Goal(**goal | {"cell": goal["cell"] and tuple(goal["cell"])}) for goal in fields["goals"]]
+        results[name] = Result(**fields | {"goals": goals})
+    return results

@@ -53,7 +53,9 @@ class Training:
 
     def small(self) -> Training:
         """The same in little, to see whether it works."""
-        return replace(self, sizes=tuple(min(n, 12) for n in self.sizes), batch=min(self.batch, 8), batches=2)
+        return replace(
+            self, sizes=tuple(min(n, 12) for n in self.sizes), batch=min(self.batch, 8), batches=min(self.batches, 2)
+        )
 
     def parameters(self) -> list[Array]:
         """Return ``W1, b1, W2, b2, ...`` to start from, with ``W`` of shape (n_in, n_out)."""
@@ -72,10 +74,14 @@ class Training:
             return list(zip(x, rng.integers(2, size=(*x.shape[:2], 1)).astype(np.float32), strict=True))
         return list(zip(x, rng.integers(self.sizes[-1], size=x.shape[:2]), strict=True))
 
-    def multiplications(self) -> int:
-        """Return how many a step needs, in its matrix products: forward, by the weights, by the layers between."""
+    def given(self) -> list[Array]:
+        """Return what is there before: the batches."""
+        return [array for pair in self.data() for array in pair]
+
+    def flops(self) -> int:
+        """Return the operations of a step in its matrix products: forward, by the weights, by the layers between."""
         sizes = list(zip(self.sizes, self.sizes[1:]))  # noqa: B905 - pairs of neighbours
-        return self.batch * (3 * sum(n * m for n, m in sizes) - sizes[0][0] * sizes[0][1])
+        return 2 * self.batch * (3 * sum(n * m for n, m in sizes) - sizes[0][0] * sizes[0][1])
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,15 @@ class Chain:
         rng = np.random.default_rng(0)
         return [rng.uniform(0.5, 0.9, self.elements).astype(np.float32), rng.random(self.elements, np.float32)]
 
+    given = arrays
+
+    def last(self, x: Any, b: Any) -> Any:
+        """Return the end of the chain, in the arrays of any library."""
+        y = x
+        for _ in range(self.operations // 2):
+            y = y * x + b
+        return y
+
 
 @dataclass(frozen=True)
 class Elementwise:
@@ -124,6 +139,8 @@ class Elementwise:
     def arrays(self) -> list[Array]:
         """Return x, w and b."""
         return list(np.random.default_rng(0).standard_normal((3, self.elements), np.float32))
+
+    given = arrays
 
 
 @dataclass(frozen=True)
@@ -152,6 +169,10 @@ class HessianVector:
         rng = np.random.default_rng(2)
         return [rng.standard_normal(p.shape, np.float32) for p in self.network.parameters()]
 
+    def given(self) -> list[Array]:
+        """Return the batch, the parameters and the vector."""
+        return [*self.network.given(), *self.network.parameters(), *self.vector()]
+
 
 @dataclass(frozen=True)
 class Update:
@@ -172,6 +193,8 @@ class Update:
         """Return the parameters and their gradients."""
         return list(np.random.default_rng(0).standard_normal((2, self.parameters), np.float32))
 
+    given = arrays
+
 
 Task = Training | Chain | Elementwise | HessianVector | Update
 
@@ -187,7 +210,7 @@ TASKS: dict[str, Task] = {
     "W7-100k": Chain(100_000),
     "W7-1M": Chain(1_000_000),
     "W8": Elementwise(1_000_000),
-    "W9": HessianVector(Training((784, 64, 10), 64, "sgd")),
+    "W9": HessianVector(Training((784, 64, 10), 64, "sgd", batches=1)),
     "adam-235k": Update(235_146),
     "adam-10M": Update(10_000_000),
 }

@@ -3,91 +3,100 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.goals import goals_of
-from benchmarks.harness import ONE_THREAD, Effort, Times
-from benchmarks.implementations import IMPLEMENTATIONS, PRODUCTS, TUNED, implementation
+from benchmarks.harness import Effort, Times, environment_of
+from benchmarks.implementations import IMPLEMENTATIONS, LIMITS, TUNED, implementation
+from benchmarks.implementations.formulas import network
 from benchmarks.report import Result
 from benchmarks.tasks import Training
-from benchmarks.worker import environment_of
 from tinygrad_np import data
 
 __all__ = ["whole_run"]
 
 Array = Any
+Images = tuple[Array, Array, Array, Array]  # examples and labels, to train with and to test with
+
 _NETWORK = Training((784, 128, 64, 10), 64, "adam")
 _ACCURACY, _EPOCHS = 0.975, 20
 
 
 def whole_run(effort: Effort) -> Result:
-    """Each library once, one after the other; compiling is part of it, looking at the test data is not."""
-    threads, runs, notes = effort.threads or 1, {}, []
+    """Each library with each number of threads, one after the other; compiling counts, looking at the test data not."""
+    examples, most = (60_000, _EPOCHS) if effort.processes else (640, 1)
+    images = _loaded(effort.data) if effort.data else synthetic(examples)
+    seconds: dict[str, dict[int, float]] = {}
+    details: dict[str, dict[str, Any]] = {}
+    missing = []
     for name in IMPLEMENTATIONS:
-        if name == PRODUCTS:
+        if name in LIMITS:
             continue
         try:
-            if effort.processes:
-                with environment_of(threads), ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                    runs[name] = pool.submit(train, name, effort.data, threads).result()
-            else:
-                runs[name] = train(name, None, threads, examples=640, most=1)
+            for threads in effort.counts:
+                taken, epochs, accuracy = _in_a_process(name, images, threads, effort, most)
+                seconds.setdefault(name, {})[threads] = taken
+                details[name] = {"epochs": epochs, "accuracy": accuracy}
         except ModuleNotFoundError:
-            notes.append(f"{name}: not installed")
-    times = Times({name: [seconds] for name, (seconds, _, _) in runs.items()})
+            missing.append(f"{name}: not installed")
+    for name, tried in seconds.items():
+        details[name] |= {
+            "seconds": {str(n): taken for n, taken in tried.items()},
+            "threads": min(tried, key=tried.get),
+        }  # type: ignore[arg-type]
+    times = Times({name: [min(tried.values())] for name, tried in seconds.items()})
     where = effort.data.name if effort.data else "synthetic images of MNIST's size"
-    notes += [f"{name}: {epochs} epochs to {accuracy:.2%}" for name, (_, epochs, accuracy) in runs.items()]
     return Result(
         f"W12: {'-'.join(map(str, _NETWORK.sizes))}, batch {_NETWORK.batch}, trained to {_ACCURACY:.1%} on {where}",
         goals_of("W12", times),
         times.medians(),
         TUNED,
-        {name: times.ratio(name, TUNED) for name in runs},
-        notes,
-        details={name: {"threads": threads} for name in runs},
+        {name: times.ratio(name, TUNED) for name in times.medians()},
+        missing,
+        details=details,
     )
 
 
-def train(
-    name: str, folder: Path | None, threads: int, examples: int = 60_000, most: int = _EPOCHS
-) -> tuple[float, int, float]:
+def _in_a_process(name: str, images: Images, threads: int, effort: Effort, most: int) -> tuple[float, int, float]:
+    if not effort.processes:
+        return train(name, images, effort, most)
+    with environment_of(threads), ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(train, name, images, effort, most).result()
+
+
+def train(name: str, images: Images, effort: Effort, most: int) -> tuple[float, int, float]:
     """Return the seconds in training, the epochs, and the accuracy at the end of the last one."""
-    x, y, x_test, y_test = _images(examples) if folder is None else _loaded(folder)
+    x, y, x_test, y_test = images
+    begin = effort.clock()
     trainer = implementation(name).training(_NETWORK)
     rng, size = np.random.default_rng(0), _NETWORK.batch
-    clock = ONE_THREAD if threads == 1 else time.perf_counter
-    seconds, epoch, accuracy = 0.0, 0, 0.0
+    seconds, epoch, accuracy = effort.clock() - begin, 0, 0.0
     while epoch < most and accuracy < _ACCURACY:
+        begin = effort.clock()
         order = rng.permutation(len(x))
-        begin = clock()
         for i in range(0, len(x) - size + 1, size):
             rows = order[i : i + size]
             trainer.step(*trainer.batch(x[rows], y[rows]))
-        seconds += clock() - begin
-        epoch, accuracy = epoch + 1, _accuracy(trainer.parameters(), x_test, y_test)
+        seconds += effort.clock() - begin
+        probabilities = network(trainer.parameters(), x_test, partial(np.maximum, 0))
+        epoch, accuracy = epoch + 1, float(np.mean(np.argmax(probabilities, axis=1) == y_test))
     return seconds, epoch, accuracy
 
 
-def _accuracy(parameters: list[Array], x: Array, y: Array) -> float:
-    for w, b in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
-        x = np.maximum(x @ w + b, 0)
-    return float(np.mean(np.argmax(x @ parameters[-2] + parameters[-1], axis=1) == y))
-
-
-def _loaded(folder: Path) -> tuple[Array, Array, Array, Array]:
+def _loaded(folder: Path) -> Images:
     examples = data.load(folder)
     assert examples.test is not None, "a folder with the four files of MNIST"
     train, test = examples.dataset(), examples.test.dataset()
     return train.x, train.y, test.x, test.y
 
 
-def _images(examples: int) -> tuple[Array, Array, Array, Array]:
-    """Ten classes of smooth blots, each in many forms, under noise: about as hard as handwritten digits."""
+def synthetic(examples: int) -> Images:
+    """Return ten classes of smooth blots, each in many forms, under noise: about as hard as handwritten digits."""
     rng, forms = np.random.default_rng(0), 30
     coarse = rng.standard_normal((10, forms, 7, 7), np.float32)
     blots = np.kron(coarse, np.ones((1, 1, 4, 4), np.float32)).reshape(10, forms, 784)

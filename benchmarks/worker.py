@@ -6,9 +6,11 @@ libraries take turns without sharing anything but the machine, and one that cras
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,13 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import ONE_THREAD
+from benchmarks.harness import Clock, Effort, environment_of
 from benchmarks.implementations import implementation
 from benchmarks.tasks import Task, Training
 
-__all__ = ["First", "Here", "Unable", "Worker", "environment_of"]
+__all__ = ["First", "Here", "Unable", "Worker", "array_memory", "first_steps"]
 
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _STEPS = 5  # whose results must agree before anything is measured
 
 
@@ -41,21 +42,22 @@ class First:
     ----------
     outcome : list
         What must be the same for all: losses, or two numbers per array.
-    start, work : float
-        Seconds until then, after the import, and of them those of this process at work: for libraries that compile,
-        mostly that.
-    memory : float or None
+    start : float
+        Seconds until then, after the import: for libraries that compile, mostly that.
+    growth : float or None
         By how many bytes the process had grown at its peak, where the system tells.
+    pools : list of str
+        The threads of BLAS and OpenMP, as threadpoolctl finds them.
     """
 
     outcome: list[Any]
     start: float
-    work: float
-    memory: float | None
+    growth: float | None
+    pools: list[str]
     step: Callable[[], Any] = field(repr=False, compare=False, default=lambda: None)
 
 
-def first_steps(name: str, task: Task) -> First:
+def first_steps(name: str, task: Task, clock: Clock = time.perf_counter) -> First:
     """Prepare a task and do it a few times.
 
     Raises
@@ -68,19 +70,19 @@ def first_steps(name: str, task: Task) -> First:
     method = getattr(implementation(name), task.kind, None)
     if method is None:
         raise Unable("cannot do this")
-    np.random.default_rng(0).random((64, 64)) @ np.ones(
-        (64, 64)
-    )  # NumPy loads and makes things when they are first used
+    np.random.default_rng(0).random((64, 64)) @ np.ones((64, 64))  # NumPy loads things when they are first used
     with _growth() as grown:
-        begin, at_work = time.perf_counter(), time.process_time()
+        begin = clock()
         try:
             step = _repeated(method, task)
         except NotImplementedError as error:
             raise Unable(str(error)) from None
-        results = [step() for _ in range(_STEPS)]
-        start, work = time.perf_counter() - begin, time.process_time() - at_work
+        results, start = [step()], clock() - begin
+        while len(results) < _STEPS and (isinstance(task, Training) or start < 5):  # a long chain takes its time
+            results.append(step())
+            start = clock() - begin
     outcome = results if isinstance(task, Training) else [_fingerprint(array) for array in results[-1]]
-    return First(outcome, start, work, grown(), step)
+    return First(outcome, start, grown(), _pools(), step)
 
 
 def _repeated(method: Callable[[Any], Any], task: Task) -> Callable[[], Any]:
@@ -97,6 +99,16 @@ def _fingerprint(array: Any) -> list[float]:
     return [float(np.linalg.norm(flat)), float(flat @ np.random.default_rng(0).standard_normal(flat.size))]
 
 
+def _pools() -> list[str]:
+    try:
+        from threadpoolctl import threadpool_info
+    except ModuleNotFoundError:
+        return []
+    told = "{internal_api} {architecture} {num_threads}".format
+    return sorted({told(**{"architecture": "", **pool}).replace("  ", " ") for pool in threadpool_info()})
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
 @contextmanager
 def _growth() -> Iterator[Callable[[], float | None]]:
     """Measure by how much the process grows at its peak (Linux tells, and lets one start anew)."""
@@ -114,16 +126,50 @@ def _growth() -> Iterator[Callable[[], float | None]]:
         yield lambda: 1024.0 * (kilobytes("VmHWM") - before)
 
 
-class Here:
-    """The same in this process: for a quick look, since nothing has to be started."""
+def array_memory(name: str, task: Task) -> float | None:
+    """Return the bytes of arrays that a step takes at its peak, besides those that the task gives.
 
-    def __init__(self, name: str, task: Task, threads: int, limit: float) -> None:
-        self.name, self.threads = name, threads
-        self.first = first_steps(name, task)
+    NumPy tells tracemalloc of each array. Those are counted that are alive after the first steps, of whatever the
+    implementation has made, and to them is added by how much Python's memory grows within a step. Nothing is timed
+    here, for all is slower under tracemalloc. ``None`` where arrays are not NumPy's, and for chains, of objects.
+    """
+    made = implementation(name)
+    if not made.arrays_are_numpys or task.kind == "chain":
+        return None
+    given = sum(array.nbytes for array in task.given())
+    gc.collect()
+    tracemalloc.start()
+    try:
+        step = _repeated(getattr(made, task.kind), task)
+        for _ in range(_STEPS):
+            step()
+        gc.collect()
+        arrays = tracemalloc.take_snapshot().filter_traces([tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)])
+        alive = sum(trace.size for trace in arrays.traces)
+        now, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        step()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return alive + (peak - now) - given
+
+
+# --- where it happens -------------------------------------------------------------------------------------------------
+class Here:
+    """In this process: for a quick look, since nothing has to be started."""
+
+    def __init__(self, name: str, task: Task, threads: int, effort: Effort) -> None:
+        self.name, self.task, self.threads, self.clock = name, task, threads, effort.clock
+        self.first = first_steps(name, task, effort.clock)
 
     def seconds(self, calls: int) -> float:
         """Return the seconds per call."""
-        return _timed(self.first.step, calls, self.threads)
+        return _timed(self.first.step, calls, self.clock)
+
+    def array_memory(self) -> float | None:
+        """Return :func:`array_memory`."""
+        return array_memory(self.name, self.task)
 
     def stop(self) -> None:
         """Nothing to do."""
@@ -139,8 +185,8 @@ class Worker:
     task : Task
     threads : int
         For BLAS and for the library's own work.
-    limit : float
-        Seconds until the first steps must have been done.
+    effort : Effort
+        Whose patience and clock count.
 
     Raises
     ------
@@ -150,17 +196,17 @@ class Worker:
         If it is not installed.
     """
 
-    def __init__(self, name: str, task: Task, threads: int, limit: float) -> None:
+    def __init__(self, name: str, task: Task, threads: int, effort: Effort) -> None:
         self.name, self.threads = name, threads
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, name, task, threads), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, name, task, threads, effort), daemon=True)
         with environment_of(threads):
             self._process.start()
         theirs.close()
         try:
-            if not self._pipe.poll(limit):
-                raise Unable(f"no result within {limit:.0f} s")
+            if not self._pipe.poll(effort.patience):
+                raise Unable(f"no result within {effort.patience:.0f} s")
             first = self._answer()
         except BaseException:
             self.stop()
@@ -170,6 +216,11 @@ class Worker:
     def seconds(self, calls: int) -> float:
         """Let it work; return the seconds per call."""
         self._pipe.send(calls)
+        return self._answer()  # type: ignore[no-any-return]
+
+    def array_memory(self) -> float | None:
+        """Let it measure the memory of its arrays, in an instance of its own."""
+        self._pipe.send(0)
         return self._answer()  # type: ignore[no-any-return]
 
     def _answer(self) -> Any:
@@ -188,27 +239,12 @@ class Worker:
         self._process.join()
 
 
-@contextmanager
-def environment_of(threads: int) -> Iterator[None]:
-    """Let processes that are started inside of the ``with`` block have so many threads."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _work(pipe: Connection, name: str, task: Task, threads: int) -> None:
+def _work(pipe: Connection, name: str, task: Task, threads: int, effort: Effort) -> None:
     """What happens in the process."""
     if hasattr(os, "sched_setaffinity"):  # some libraries have as many threads as they have processors
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     try:
-        first = first_steps(name, task)
+        first = first_steps(name, task, effort.clock)
     except (Unable, ModuleNotFoundError) as error:
         pipe.send(error)
         return
@@ -219,11 +255,13 @@ def _work(pipe: Connection, name: str, task: Task, threads: int) -> None:
     pipe.send(first)
     with suppress(EOFError):
         while True:
-            pipe.send(_timed(step, pipe.recv(), threads))
+            calls = pipe.recv()
+            pipe.send(_timed(step, calls, effort.clock) if calls else array_memory(name, task))
 
 
-def _timed(step: Callable[[], Any], calls: int, threads: int) -> float:
-    clock = ONE_THREAD if threads == 1 else time.perf_counter
+def _timed(step: Callable[[], Any], calls: int, clock: Clock) -> float:
+    if calls > 1:
+        step()  # others have been at the machine, and in its caches
     begin = clock()
     for _ in range(calls):
         step()

@@ -3,7 +3,8 @@
 A class has a method for each kind of task that it can do, named after it: ``training(task)`` returns a
 :class:`Trainer`, the others (``chain``, ``elementwise``, ``hessian_vector``, ``update``) a function without arguments
 that returns the arrays that it computes. What is done before, once, is not timed; a result is complete when it is
-returned, also where a library computes in the background. To add a library is to write such a class and its line here.
+returned, also where a library computes in the background. If ``arrays_are_numpys``, their memory can be counted. To add
+a library is to write such a class and its line here.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
-__all__ = ["IMPLEMENTATIONS", "PRODUCTS", "TUNED", "Trainer", "implementation"]
+__all__ = ["IMPLEMENTATIONS", "LIMITS", "PRODUCTS", "SGEMM", "TRAFFIC", "TUNED", "Trainer", "implementation"]
 
 Array = Any
 Step = Callable[[], Sequence[Any]]
 
-TUNED, PRODUCTS = "NumPy, tuned by hand", "matrix products alone"
+TUNED = "NumPy, tuned by hand"
+#: What a task takes at least; they compute nothing that could be compared.
+LIMITS = PRODUCTS, SGEMM, TRAFFIC = "matrix products alone", "SGEMM", "memory traffic alone"
 
 #: Name -> module, class, and what the class is made with. The first is what the others have to agree with.
 IMPLEMENTATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -31,7 +34,9 @@ IMPLEMENTATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "HIPS autograd": ("hips", "HIPS", {}),
     "MyGrad": ("mygrad", "MyGrad", {}),
     "scikit-learn": ("sklearn", "ScikitLearn", {}),
-    PRODUCTS: ("numpy_tuned", "Products", {}),
+    PRODUCTS: ("limits", "Products", {}),
+    SGEMM: ("limits", "Sgemm", {}),
+    TRAFFIC: ("limits", "Traffic", {}),
 }
 
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.implementations import Step
+from benchmarks.implementations.formulas import network, sigmoid_cross_entropy
 from benchmarks.tasks import Chain, Elementwise, HessianVector, Training, Update
 
 __all__ = ["JAX"]
@@ -18,18 +19,8 @@ __all__ = ["JAX"]
 Array = Any
 
 
-def _network(p: list[Any], x: Any, activation: Callable[[Any], Any] = jax.nn.relu) -> Any:
-    for w, b in zip(p[:-2:2], p[1:-2:2], strict=True):
-        x = activation(x @ w + b)
-    return x @ p[-2] + p[-1]
-
-
 def _softmax_cross_entropy(z: Any, y: Any) -> Any:
     return -jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1).mean()
-
-
-def _sigmoid_cross_entropy(z: Any, y: Any) -> Any:
-    return (jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z)))).mean()
 
 
 def _adam(p: Any, m: Any, v: Any, g: Any, t: Any, lr: float) -> tuple[Any, Any, Any]:
@@ -41,6 +32,8 @@ def _adam(p: Any, m: Any, v: Any, g: Any, t: Any, lr: float) -> tuple[Any, Any, 
 
 class JAX:
     """Arrays are on the device before, and results are waited for."""
+
+    arrays_are_numpys = False
 
     def training(self, task: Training) -> Any:
         return _Trainer(task)
@@ -66,7 +59,7 @@ class JAX:
 
     def hessian_vector(self, task: HessianVector) -> Step:
         x, labels = map(jnp.array, task.network.data()[0])
-        gradient = jax.grad(lambda p: _softmax_cross_entropy(_network(p, x), labels))
+        gradient = jax.grad(lambda p: _softmax_cross_entropy(network(p, x, jax.nn.relu), labels))
         product = jax.jit(lambda p, v: jax.jvp(gradient, (p,), (v,))[1])
         p, v = ([jnp.array(a) for a in arrays] for arrays in (task.network.parameters(), task.vector()))
         return lambda: jax.block_until_ready(product(p, v))  # type: ignore[no-any-return]
@@ -90,11 +83,11 @@ class JAX:
 
 class _Trainer:
     def __init__(self, task: Training) -> None:
-        loss_of = _sigmoid_cross_entropy if task.binary else _softmax_cross_entropy
+        loss_of = partial(sigmoid_cross_entropy, jnp) if task.binary else _softmax_cross_entropy
         activation = jax.nn.relu if task.activation == "relu" else jnp.tanh
 
         def loss(p: list[Any], x: Any, y: Any) -> Any:
-            return loss_of(_network(p, x, activation), y)
+            return loss_of(network(p, x, activation), y)
 
         @partial(jax.jit, donate_argnums=0)
         def update(state: Any, x: Any, y: Any) -> tuple[Any, Any]:

@@ -17,6 +17,8 @@ Array = Any
 class ScikitLearn:
     """It trains classifiers, with its own Adam."""
 
+    arrays_are_numpys = True
+
     def training(self, task: Training) -> Any:
         """Where it computes what the others do."""
         if task.optimizer != "adam" or task.binary:
