@@ -13,7 +13,7 @@ from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.schedule import Item
 from tinygrad_np.compiler.source import Source
 
-__all__ = ["BLOCK", "can_fuse", "write"]
+__all__ = ["BLOCK", "can_fuse", "expression", "has_expression", "number_text", "write"]
 
 BLOCK = 1 << 13  # bytes: sums go through a buffer of that size, which stays in the first-level cache
 _WORTH_A_CALL = 4  # steps: a call costs about as much as that many of NumPy's on small arrays
@@ -35,17 +35,28 @@ def can_fuse(item: Item) -> bool:
     return (
         floating in ({"float32"}, {"float64"})
         and len(item.steps) >= _WORTH_A_CALL
-        and all(_has_expression(step) for step in item.steps)
+        and all(has_expression(step) for step in item.steps)
     )
 
 
-def _has_expression(step: Value) -> bool:
+def has_expression(step: Value) -> bool:
+    """Whether a step can be written as an expression of numbers."""
     if step.function not in _EXPRESSIONS:
         return False
     if step.function is np.ndarray.astype:
         return step.dtype.kind == "f"
     kinds = {arg.dtype.kind for arg in operands(step)}
     return kinds == {"f"} and (step.dtype.kind == "f" or step.function in _COMPARISONS)
+
+
+def expression(step: Value, args: list[str], dtype: str) -> str:
+    """A step as an expression of numbers of some dtype."""
+    return _EXPRESSIONS[step.function].format(*args, dtype=dtype)
+
+
+def number_text(number: Any, dtype: str) -> str:
+    """A number as code of that dtype."""
+    return f"np.{dtype}({float(number)!r})" if np.isfinite(number) else f"np.{dtype}(np.{float(number)!r})"
 
 
 def write(source: Source, loop: Loop) -> None:
@@ -76,7 +87,7 @@ def write(source: Source, loop: Loop) -> None:
     def text(arg: Any, dtype: str) -> str:
         number = scalar_of(arg)
         if number is not None:
-            return f"np.{dtype}({float(number)!r})" if np.isfinite(number) else f"np.{dtype}(np.{float(number)!r})"
+            return number_text(number, dtype)
         if arg in names:
             return names[arg]
         if size(arg) == loop.n:
@@ -90,17 +101,17 @@ def write(source: Source, loop: Loop) -> None:
     for step in loop.item.steps:
         dtype = next(arg.dtype.name for arg in (step, *operands(step)) if arg.dtype.kind == "f")
         args = [text(arg, dtype) for arg in step.args if not isinstance(arg, np.dtype)]
-        expression = _EXPRESSIONS[step.function].format(*args, dtype=dtype)
+        found = expression(step, args, dtype)
         name = source.name(step) if step not in memory.scratch else ""
         if step in loop.parts:
             part, count = f"{name}_parts", loop.parts[step].nbytes // step.dtype.itemsize
             place = f"array(arena, {loop.parts[step].offset}, ({count},), {step.dtype.name!r})"
             parts[part] = source.once(part, place)
             sums[f"{name}_sum"] = part
-            body.append(f"{name}_sum = plus({name}_sum, {expression})")
+            body.append(f"{name}_sum = plus({name}_sum, {found})")
             continue
         names[step] = f"s{len(names)}"
-        body.append(f"{names[step]} = {expression}")
+        body.append(f"{names[step]} = {found}")
         if name:
             stores.append(f"{array(step)} = {names[step]}")
     _write(source, loop, arrays | parts | numbers, list(arrays), sums, [*loads, *body, *stores])

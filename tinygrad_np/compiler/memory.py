@@ -263,6 +263,13 @@ class Memory(Views):
         """Memory for the time of one item."""
         return self._new(n, "arena", i, i)
 
+    def at_place(self, like: Value, place: Place, turns: int | None = None) -> Value:
+        """An array like another one, or one for each of so many turns, that always lies in the same place."""
+        value = Value(None, (), {}, like.shape if turns is None else (turns, *like.shape), like.dtype, like.name)
+        self.place[value] = place
+        self.fixed.add(value)
+        return value
+
     def pack(self) -> None:
         """Give each block its offset."""
         kinds = {kind: [b for b in self.blocks if b.kind == kind] for kind in ("arena", "state", "results")}

@@ -16,11 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_np.compiler import fused as fusion
-from tinygrad_np.compiler import loops, products, runtime
+from tinygrad_np.compiler import fused_turns, loops, products, runtime, turns
 from tinygrad_np.compiler.blas import small_product
 from tinygrad_np.compiler.memory import placed
 from tinygrad_np.compiler.passes import optimized
 from tinygrad_np.compiler.program import Program
+from tinygrad_np.compiler.roll import Roll
+from tinygrad_np.compiler.rolling import rolled
 from tinygrad_np.compiler.schedule import LARGE, Item, scheduled
 from tinygrad_np.compiler.sections import sections
 from tinygrad_np.compiler.source import Source
@@ -43,7 +45,7 @@ class _Options(NamedTuple):
     small: int
 
 
-_HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, halves, memory, scratch\n"
+_HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, halves, memory, rows, scratch\n"
 
 
 class _Step:
@@ -227,7 +229,7 @@ def build(
         block,
         small_product() if small is None else small,
     )
-    program = optimized(program)
+    program = rolled(optimized(program), options.large, options.small)
     return Plan(program, _written(program, options), options)
 
 
@@ -238,14 +240,16 @@ def _written(program: Program, options: _Options, full: bool = False) -> Source:
         items = [part for item in items for part in _fused_or_apart(item)]
     fused = {item for item in items if numba and item.space and fusion.can_fuse(item)}
     memory = placed(program, items, fused)
-    planned, cut = {}, {}
+    planned, looped, cut = {}, {}, {}
     for i, item in enumerate(items):
-        if item.space is None:
-            if parts := products.planned(item.steps[0], i, memory, options.small):
-                cut[item] = parts
-        else:
+        if item.space is not None:
             block = min(options.block, fusion.BLOCK) if item in fused else options.block
             planned[item] = loops.planned(item, i, memory, options.threads, block, item in fused)
+        elif isinstance(item.steps[-1].function, Roll):
+            kind = fused_turns if numba and fused_turns.can_fuse(item.steps[-1]) else turns
+            looped[item] = kind.write, kind.planned(item, i, memory)
+        elif parts := products.planned(item.steps[0], i, memory, options.small):
+            cut[item] = parts
     memory.pack()
     source = Source(program, memory, full)
     begins = sections(program, items)
@@ -254,6 +258,9 @@ def _written(program: Program, options: _Options, full: bool = False) -> Source:
             source.body.append(f"# {begins[i]}")
         if item in planned:
             (fusion.write if item in fused else loops.write)(source, planned[item])
+        elif item in looped:
+            write, planned_turns = looped[item]
+            write(source, planned_turns)
         elif item in cut:
             products.write(source, item.steps[0], cut[item])
         else:
@@ -272,5 +279,5 @@ def _fused_or_apart(item: Item) -> list[Item]:
 def _numba_functions() -> dict[str, Any]:
     from tinygrad_np.compiler import vectorizable
 
-    names = {name: getattr(vectorizable, name) for name in ("compiled", "maximum", "minimum", "plus")}
+    names = {name: getattr(vectorizable, name) for name in ("compiled", "exactly", "maximum", "minimum", "plus")}
     return names | vectorizable.functions("float32") | vectorizable.functions("float64")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -131,13 +131,16 @@ def size(value: Value) -> int:
     return math.prod(value.shape)
 
 
-def in_order(steps: list[Value]) -> list[Value] | None:
-    """Return the steps with each behind its operands, else in the order given; None, if they go in a circle."""
+def in_order(steps: list[Value], behind: Mapping[Value, Iterable[Value]] | None = None) -> list[Value] | None:
+    """Return the steps with each behind its operands, else in the order given; None, if they go in a circle.
+
+    Some steps may have to be ``behind`` others, too.
+    """
     position = {step: i for i, step in enumerate(steps)}
     readers: dict[Value, list[Value]] = defaultdict(list)
     missing: Counter[Value] = Counter()
     for step in steps:
-        for arg in {arg for arg in operands(step) if arg in position}:
+        for arg in {arg for arg in (*operands(step), *(behind or {}).get(step, ())) if arg in position}:
             readers[arg].append(step)
             missing[step] += 1
     ready = [i for i, step in enumerate(steps) if not missing[step]]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["array", "blocks", "both", "halves", "memory", "scratch"]
+__all__ = ["array", "blocks", "both", "halves", "memory", "rows", "scratch"]
 
 
 def memory(nbytes: int) -> Any:
@@ -30,6 +30,11 @@ def blocks(a: Any, length: int) -> list[Any]:
     """An array as one row, cut into pieces."""
     a = a.reshape(-1)
     return [a[i : i + length] for i in range(0, len(a), length)]
+
+
+def rows(a: Any) -> list[Any]:
+    """The rows of an array, of which there may be many; also of one with a single axis."""
+    return list(a) if a.ndim > 1 else [a[i, ...] for i in range(len(a))]
 
 
 def scratch(a: Any, n: int, length: int) -> list[Any]:

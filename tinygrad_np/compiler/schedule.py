@@ -18,6 +18,7 @@ from tinygrad_np.compiler.kinds import (
 )  # fmt: skip
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
+from tinygrad_np.compiler.roll import kept
 
 __all__ = ["LARGE", "Item", "scheduled"]
 
@@ -28,14 +29,14 @@ _SPLITTABLE = (np.add, np.multiply, np.maximum, np.minimum)
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """One call, or a loop over blocks.
+    """One call, or a loop: over blocks, or over turns.
 
     Attributes
     ----------
     steps : list of Value
-        In order.
+        In order; of a loop over turns, first what is kept of it, then the loop itself.
     space : tuple of int, or None
-        The shape of the arrays that are cut into blocks; None for a single call.
+        The shape of the arrays that are cut into blocks; None for a call and for turns.
     """
 
     steps: list[Value]
@@ -67,6 +68,10 @@ def scheduled(program: Program, large: int = LARGE) -> list[Item]:
     loops: dict[tuple[int, ...], list[int]] = defaultdict(list)
 
     def ready(step: Value) -> None:
+        if step.function is kept:
+            items[-1].steps.insert(0, step)
+            finish(step)
+            return
         space = _space(step, large)
         heapq.heappush(calls if space is None else loops[space], position[step])
 

@@ -68,16 +68,16 @@ class Source:
         if place is not None and key in self._unique:
             self._named[value] = self._unique[key]  # it is computed in place
             return self._named[value]
-        self._named[value] = self._unique[key] = self.unused(
-            value.name or self._hints.get(value) or f"v{self._count()}"
-        )
+        self._named[value] = self._unique[key] = self.variable(value)
         if value in self.memory.fixed:
             self._declare(value)
         return self._named[value]
 
-    def _count(self) -> int:
-        self._number += 1
-        return self._number
+    def variable(self, value: Value) -> str:
+        """A new name for a value."""
+        wish = value.name or self._hints.get(value)
+        self._number += not wish
+        return self.unused(wish or f"v{self._number}")
 
     def rename(self, value: Value, name: str) -> None:
         """Call a value by a name that stands already."""
@@ -89,7 +89,7 @@ class Source:
 
     def _declare(self, value: Value) -> None:
         place = self.memory.place.get(value)
-        text = self._view_text(value) if place is None else self.array(place, value)
+        text = self.view_text(value) if place is None else self.array(place, value)
         self.lines(value).append(f"{self._named[value]} = {text}")
 
     def array(self, place: Place, value: Value, columns: bool | None = None) -> str:
@@ -175,7 +175,7 @@ class Source:
                 texts.append("..." if entry is Ellipsis else self.text(entry))
         return ", ".join(texts) + ("," if isinstance(index, tuple) and len(index) == 1 else "") if texts else "()"
 
-    def _view_text(self, value: Value) -> str:
+    def view_text(self, value: Value) -> str:
         x = self.name(value.args[0])
         if value.function is operator.getitem:
             return f"{x}[{self._index_text(value.args[1])}]"
@@ -226,7 +226,7 @@ class Source:
             self.name(arg)  # what is computed in place keeps the name
         if memory.is_view(step) or (step.function is np.reshape and step not in memory.fixed):
             if step not in memory.fixed:
-                self.body.append(f"{self.name(step)} = {self._view_text(step)}")
+                self.body.append(f"{self.name(step)} = {self.view_text(step)}")
         elif step.function is join and step in memory.place:
             self._add_join(step)
         elif is_array_of(step):
@@ -237,12 +237,15 @@ class Source:
             self.body.append(f"{line}  # {step.shape}")
         elif step.function is written:
             self._add_written(step)
-        elif step.function is operator.getitem:
-            self.body.append(f"{self.name(step)} = {self.name(step.args[0])}[{self._index_text(step.args[1])}]")
         else:
-            args = [*map(self.text, step.args), *self._keywords(step.kwargs)]
-            assert step.function is not None
-            self.body.append(f"{self.name(step)} = {self.function(step.function)}({', '.join(args)})")
+            self.body.append(f"{self.name(step)} = {self.expression(step)}")
+
+    def expression(self, step: Value) -> str:
+        """The call of a function that makes the array of its result itself."""
+        if step.function is operator.getitem:
+            return f"{self.name(step.args[0])}[{self._index_text(step.args[1])}]"
+        args = [*map(self.text, step.args), *self._keywords(step.kwargs)]
+        return f"{self.function(step.function)}({', '.join(args)})"
 
     def _add_written(self, step: Value) -> None:
         """A copy, and the line that writes into it."""

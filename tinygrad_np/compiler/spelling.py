@@ -15,7 +15,22 @@ import numpy as np
 __all__ = ["Names", "array_text", "function_text", "plain_text"]
 
 _NUMPY = [(np, "np"), (np.linalg, "np.linalg"), (np.fft, "np.fft"), (np.ndarray, "np.ndarray"), (operator, "operator")]
-_IMPORTED = {"np", "add", "dot", "copyto", "array", "blocks", "both", "memory", "arena", "state", "step"}
+_IMPORTED = {
+    "np",
+    "add",
+    "dot",
+    "copyto",
+    "array",
+    "blocks",
+    "both",
+    "halves",
+    "rows",
+    "scratch",
+    "memory",
+    "arena",
+    "state",
+    "step",
+}
 
 
 class Names:

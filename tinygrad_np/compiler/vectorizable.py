@@ -18,7 +18,7 @@ import numpy as np
 
 from tinygrad_np._extras import require
 
-__all__ = ["compiled", "functions", "maximum", "minimum", "plus"]
+__all__ = ["compiled", "exactly", "functions", "maximum", "minimum", "plus"]
 
 numba: Any = require("numba", "numba")
 
@@ -29,6 +29,10 @@ _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 #: A product may be added without rounding in between; nothing else is taken from IEEE's rules.
 compiled: _Decorator = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
+
+
+#: Nothing is taken from IEEE's rules.
+exactly: _Decorator = numba.njit(nogil=True, error_model="numpy")
 
 
 @compiled

@@ -12,6 +12,7 @@ from tinygrad_np.compiler.kinds import is_array_of, is_contraction, is_elementwi
 from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
+from tinygrad_np.compiler.roll import kept
 from tinygrad_np.compiler.schedule import Item
 
 __all__ = ["Views", "is_computed_into", "nbytes", "seen"]
@@ -151,4 +152,5 @@ def is_computed_into(step: Value) -> bool:
     return bool(is_elementwise(step) or reducing_ufunc(step) or contraction or is_array_of(step)) or step.function in (
         np.reshape,
         join,
+        kept,
     )

@@ -9,7 +9,7 @@ from tinygrad_np.compiler.kinds import is_pure, is_scalar
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import Call, rewrite
 
-__all__ = ["without_repetitions"]
+__all__ = ["identity", "without_repetitions"]
 
 
 def without_repetitions(program: Program) -> Program:
@@ -19,25 +19,25 @@ def without_repetitions(program: Program) -> Program:
     def rule(value: Value, call: Call) -> Value | None:
         if not is_pure(value.function):
             return None
-        key = (value.function, _key(value.args), _key(value.kwargs), value.dtype, value.weak)
+        key = (value.function, identity(value.args), identity(value.kwargs), value.dtype, value.weak)
         found = seen.setdefault(key, value)
         return None if found is value else found
 
     return rewrite(program, rule)
 
 
-def _key(arg: Any) -> Hashable:
+def identity(arg: Any) -> Hashable:
     """What makes two arguments the same."""
     if isinstance(arg, Value):
         if arg.array is not None and arg.array.size <= 16:
             return "constant", arg.array.tobytes(), arg.shape, arg.dtype
         return "value", id(arg)
     if isinstance(arg, tuple | list):
-        return type(arg).__name__, *map(_key, arg)
+        return type(arg).__name__, *map(identity, arg)
     if isinstance(arg, dict):
-        return "dict", *((name, _key(arg[name])) for name in sorted(arg))
+        return "dict", *((name, identity(arg[name])) for name in sorted(arg))
     if isinstance(arg, slice):
-        return "slice", _key(arg.start), _key(arg.stop), _key(arg.step)
+        return "slice", identity(arg.start), identity(arg.stop), identity(arg.step)
     if is_scalar(arg):
         return type(arg).__name__, repr(arg)  # 0.0 and -0.0 differ, NaN is itself
     try:

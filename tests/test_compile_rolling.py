@@ -1,0 +1,159 @@
+"""Loops over turns against the same programs without them: bit for bit."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from programs import Builder
+
+from tinygrad_np.compiler import plan as plans
+from tinygrad_np.compiler import repeats, rolling
+from tinygrad_np.compiler.interpret import interpret
+from tinygrad_np.compiler.passes import optimized
+from tinygrad_np.compiler.plan import build
+from tinygrad_np.compiler.program import Program, Value
+from tinygrad_np.compiler.roll import Roll
+from tinygrad_np.compiler.rolling import rolled
+
+Draw = Any
+FUNCTIONS = [
+    (np.add, 2), (np.multiply, 2), (np.subtract, 2), (np.maximum, 2), (np.matmul, 2), (np.tanh, 1), (np.negative, 1),
+    (np.transpose, 1), ("total", 1), ("where", 2), ("number", 1), ("part", 1), ("reshaped", 1),
+]  # fmt: skip
+ELEMENTWISE = [(np.add, 2), (np.multiply, 2), (np.subtract, 2), (np.maximum, 2), (np.tanh, 1), ("number", 1)]
+N = 3
+
+
+def one_step(build: Builder, function: Any, args: list[Value], number: float) -> Value:
+    """A step of a body: all are of the same shape, so that each can be the operand of each."""
+    if function == "total":
+        return build(np.add, args[0], build(np.add.reduce, args[0], axis=1, keepdims=True))
+    if function == "where":
+        return build(np.where, build(np.greater, args[0], 0), *args)
+    if function == "number":
+        return build(np.maximum, args[0], number)
+    if function == "part":
+        return build(np.multiply, build(operator.getitem, args[0], 1), args[0])
+    if function == "reshaped":
+        return build(np.reshape, build(np.negative, build(np.reshape, args[0], (N * N,))), (N, N))
+    return build(function, *args)
+
+
+@st.composite
+def periodic(draw: Draw, functions: Any = tuple(FUNCTIONS)) -> Builder:
+    """Turns that compute the same, from what is the same in each or another for each, or what others have computed."""
+    rng, build = np.random.default_rng(draw(st.integers(0, 99))), Builder()
+
+    def array(*shape: int) -> Any:
+        return rng.uniform(-1, 1, (*shape, N, N))
+
+    fixed = [build.input(array(), "a"), build.state(array(), "s"), build.constant(array())]
+    columns: list[list[Value]] = []
+    for _ in range(draw(st.integers(1, 2))):
+        columns.append(_turns(draw, build, functions, fixed, columns, array, rng))
+    made = [value for column in columns for value in column]
+    last = [column[-1] for column in columns]
+    some = st.sampled_from([*made, *last, *last, *last])
+    build.program.results = draw(st.lists(some, min_size=1, max_size=4))
+    if draw(st.booleans()):
+        build.program.updates[fixed[1]] = draw(some)
+    return build
+
+
+def _turns(
+    draw: Draw, build: Builder, functions: Any, fixed: list[Value], old: list[list[Value]], array: Any, rng: Any
+) -> list[Value]:
+    turns = draw(st.integers(4, 9))
+    stack = build.input(array(turns))
+    rows = [build(operator.getitem, stack, turn) for turn in range(turns)]
+    own = [build.state(array(), f"w{len(old)}{turn}") for turn in range(turns)]
+    constants = [build.constant(array()) for _ in range(turns)]
+    outside = [[value] * turns for value in fixed] + [rows, rows[::-1], own, constants]
+    outside += [(column * turns)[:turns] for column in old] + [(column[::-1] * turns)[:turns] for column in old]
+    first = [draw(st.sampled_from(fixed)) for _ in range(2)]
+    body = []
+    for i in range(draw(st.integers(1, 6))):
+        function, n = draw(st.sampled_from(functions))
+        roles = [draw(st.tuples(st.sampled_from("hbbo"), st.integers(0, 99), st.integers(1, 2))) for _ in range(n)]
+        body.append((function, [role if i or role[0] != "h" else ("b", *role[1:]) for role in roles]))
+    odd = draw(st.integers(-20, turns - 1))  # one turn may do something else
+    number = 0.5 if draw(st.booleans()) else None
+    done: list[list[Value]] = []
+    for turn in range(turns):
+        here: list[Value] = []
+        for function, roles in body:
+            args = []
+            for kind, which, lag in roles:
+                if kind == "h":
+                    args.append(here[which % len(here)])
+                elif kind == "o":
+                    args.append(outside[which % len(outside)][turn])
+                else:
+                    args.append(done[-lag][which % len(body)] if lag <= turn else first[lag - 1])
+            other = np.multiply if function is np.add else np.add if len(args) == 2 else np.sin
+            chosen = other if turn == odd else function
+            here.append(one_step(build, chosen, args, number if number is not None else float(rng.uniform())))
+        done.append(here)
+    return [value for here in done for value in here if draw(st.booleans()) or here is done[-1]]
+
+
+def loops(program: Program) -> list[Roll]:
+    return [step.function for step in program.steps if isinstance(step.function, Roll)]
+
+
+def assert_same(expected: list[Any], found: list[Any]) -> None:
+    for a, b in zip(expected, found, strict=True):
+        assert (a.shape, a.dtype) == (np.shape(b), b.dtype)
+        np.testing.assert_array_equal(b, a)
+
+
+@pytest.fixture
+def eager_to_roll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rolling, "_SHORT", 2)
+    monkeypatch.setattr(repeats, "LEAST", 3)
+    monkeypatch.setattr(repeats, "LINES", 2)
+
+
+def without_loops(program: Program, **options: Any) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plans, "rolled", lambda program, *_: program)
+        return build(program, **options)
+
+
+@pytest.mark.usefixtures("eager_to_roll")
+@given(periodic())
+def test_loops_compute_what_the_steps_do(built: Builder) -> None:
+    inputs, state = built.given()
+    program = optimized(built.program)
+    loop = rolled(program, 1 << 16, 0)
+    for expected, found in zip(interpret(program, inputs, state), interpret(loop, inputs, state), strict=True):
+        assert_same(expected, found)
+    plain, plan = without_loops(built.program), build(built.program)
+    ours, theirs = ([s.copy() for s in state] for _ in range(2))
+    for run in range(2):
+        inputs = [x + run for x in inputs]
+        before = [x.copy() for x in inputs]
+        expected, theirs = plain(inputs, theirs)
+        found, ours = plan(inputs, ours)
+        assert_same([*expected, *theirs, *before], [*found, *ours, *inputs])
+
+
+@pytest.mark.usefixtures("eager_to_roll")
+@given(periodic(ELEMENTWISE))
+def test_compiled_loops_compute_what_the_steps_do(built: Builder) -> None:
+    """The text that numba would compile, as Python runs it."""
+    inputs, state = built.given()
+    plain = without_loops(built.program)
+    with pytest.MonkeyPatch.context() as patch:
+        helpers: dict[str, Any] = {"exactly": lambda f: f, "maximum": np.maximum, "tanh_float64": np.tanh}
+        patch.setattr(plans, "_numba_functions", lambda: helpers)
+        plan = build(built.program, "numba")
+    with np.errstate(all="ignore"):
+        expected, theirs = plain(inputs, [s.copy() for s in state])
+        found, ours = plan(inputs, [s.copy() for s in state])
+    assert_same([*expected, *theirs], [*found, *ours])
