@@ -97,7 +97,8 @@ class Steps:
         if step.weak or step.dtype.hasobject or is_array_of(step) or step.function in (join, written):
             return False
         if is_contraction(step) and len(step.args[0].shape) == len(step.args[1].shape) == 2:
-            return lengths(*step.args[0].shape, step.args[1].shape[1], self.small) is None
+            (m, k), n = step.args[0].shape, step.shape[1]
+            return lengths(m, k, n, self.small) is None
         return is_view(step) or (is_pure(step.function) and (size(step) < self.large or not step.shape))
 
     def _key(self, step: Value, i: int, args: tuple[Value, ...]) -> Hashable:
