@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tinygrad_np.compiler.kinds import is_elementwise
 from tinygrad_np.compiler.packing import Block, in_a_row, pack
@@ -57,6 +58,7 @@ class Memory(Views):
         self.fixed: set[Value] = set()
         self.copies: list[tuple[Value, Value]] = []
         self.lent: list[Value] = []
+        self._lasting: list[tuple[Block, int]] = []  # blocks with constants in them, and the bytes before these
 
     def _is_scratch(self, step: Value) -> bool:
         here = self.at[step][0]
@@ -112,8 +114,11 @@ class Memory(Views):
     def _side_by_side(self, step: Value, kind: str, first: int) -> None:
         block, offset = self._new(nbytes(step), kind, first, first), 0
         self._put(step, block, 0)
-        if any(arg.array is not None for arg in step.args) and kind == "arena":
-            block.first, block.last = 0, len(self.items)  # constants are put there once
+        ends = accumulate(map(nbytes, step.args), initial=0)
+        constants = [end for arg, end in zip(step.args, ends, strict=False) if arg.array is not None]
+        if constants and kind == "arena":  # they are put there once
+            block.first, block.last = 0, len(self.items)
+            self._lasting.append((block, constants[0]))
         parts: dict[tuple[Value, int], int] = defaultdict(int)  # root, and where it would begin -> bytes that are shown
         for arg in step.args:
             if found := self.within(arg):
@@ -212,15 +217,15 @@ class Memory(Views):
         return step in self.place and self.place[step].block.kind == "results"
 
     def _place_alone(self, step: Value, i: int) -> None:
-        for arg in operands(step):
-            found = (arg, 0) if arg in self.columns else self.within(arg)
-            if found is None or found[0] not in self.place or not is_elementwise(step):
-                continue
-            place = self.place[found[0]]
-            whole = place.offset == found[1] == 0 and place.block.nbytes == nbytes(arg) == nbytes(step)
-            whole &= (arg in self.columns) == (step in self.columns)
-            if whole and place.block.kind == "arena" and arg.dtype == step.dtype and self._may_overwrite(step, place):
-                self._put(step, place.block, 0)
+        for arg in operands(step) if is_elementwise(step) else ():
+            place = self.place.get(arg) if arg in self.columns else self.root_place(arg)
+            alike = (arg.dtype, size(arg), arg in self.columns) == (step.dtype, size(step), step in self.columns)
+            if place and alike and place.block.kind == "arena" and self._may_overwrite(step, place):
+                self._put(step, place.block, place.offset)
+                return
+        for block, room in self._lasting:
+            if nbytes(step) <= room and self._may_overwrite(step, Place(block, 0)):
+                self._put(step, block, 0)
                 return
         self._put(step, self._new(nbytes(step), "arena", i, i), 0)
 

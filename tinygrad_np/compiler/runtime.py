@@ -15,9 +15,10 @@ __all__ = ["array", "blocks", "both", "halves", "memory", "rows", "scratch"]
 
 
 def memory(nbytes: int) -> Any:
-    """Bytes that begin at a page."""
-    raw = np.empty(nbytes + 4096, np.uint8)
-    start = -raw.ctypes.data % 4096
+    """Bytes that begin at a cache line; many of them, at a page."""
+    unit = 4096 if nbytes >= 1 << 16 else 64
+    raw = np.empty(nbytes + unit, np.uint8)
+    start = -raw.ctypes.data % unit
     return raw[start : start + nbytes]
 
 

@@ -86,7 +86,7 @@ class Signature:
         exec(compile(self.source, "<signature of a compiled function>", "exec"), self._scope)
         self.matches: Callable[[Any, Any], Any] = self._scope["matches"]
         self.call: Callable[[Any, Any, Any], Any] = self._scope["call"]
-        del self._captured  # and with it the arrays of the first call
+        del self._captured, self.reads  # and with them the arrays of the first call
 
     def refresh(self) -> bool:
         """Take over numbers and strings that are other objects, but equal; tell whether there were any."""

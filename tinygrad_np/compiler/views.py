@@ -50,6 +50,7 @@ class Views:
         self.at = {step: (i, j) for i, item in enumerate(items) for j, step in enumerate(item.steps)}
         self.reads: dict[Value, list[tuple[int, int]]] = defaultdict(list)
         self._probes: dict[Value, Any] = {}
+        self._memory = np.empty(0, np.uint8)
         self._roots: dict[Value, frozenset[Value]] = {}
         self.columns = self._by_columns()
         self._find_views()
@@ -76,7 +77,7 @@ class Views:
         program = self.program
         for value in program.state:
             self._roots[value] = frozenset([value])
-            self._probes[value] = np.empty(value.shape, value.dtype)
+            self._probes[value] = self._probe(value)
         for item in self.items:
             for step in item.steps:
                 self._roots[step] = self._root_of(step)
@@ -92,9 +93,15 @@ class Views:
                 self._probes[step] = seen
                 return self.roots(x)
         if is_computed_into(step):
-            self._probes[step] = np.empty(step.shape, step.dtype, order="F" if step in self.columns else "C")
+            self._probes[step] = self._probe(step)
             return frozenset([step])
         return frozenset([step]).union(*map(self.roots, operands(step)))  # it may return a view of an operand
+
+    def _probe(self, value: Value) -> Any:
+        """An array such as this one, in the memory that all probes share: what a view of it is can be tried out."""
+        if nbytes(value) > self._memory.nbytes:
+            self._memory = np.empty(nbytes(value), np.uint8)
+        return np.ndarray(value.shape, value.dtype, self._memory, order="F" if value in self.columns else "C")
 
     def roots(self, value: Value) -> frozenset[Value]:
         """The values whose memory a value may be seen through."""
