@@ -113,6 +113,10 @@ class Primitive:
     slots : tuple of int
         Which arrays the rules need, all together (positions of arguments; behind them, of ``out``). A recorded
         node saves one entry per slot.
+    keepers : dict
+        Positions of the arguments to be differentiated by -> the function from ``(*arrays, out, None)`` to what a node
+        then saves. A slot that no rule of these arguments asks for holds ``None``: ``x * 2`` does not keep ``x`` alive.
+        Where none of them has a rule, there is nothing to record, and no such function: ``None``.
     kink : callable or None
         Tells how far the arguments are from where it is not smooth; see :meth:`margin`.
     """
@@ -135,26 +139,12 @@ class Primitive:
         self.slots = tuple(sorted({slot for vjp in self.vjps if vjp for slot in vjp.needs}))
         for vjp in filter(None, self.vjps):
             vjp.pick = _picker([self.slots.index(slot) for slot in vjp.needs])
-        self._keepers: dict[tuple[int, ...], Callable[[Any], tuple[Any, ...]] | None] = {}
+        self.keepers = _Keepers(self)
 
     @property
     def differentiable(self) -> bool:
         """Whether any argument has a rule."""
         return any(self.vjps)
-
-    def keeper(self, wrt: tuple[int, ...]) -> Callable[[Any], tuple[Any, ...]] | None:
-        """Return the function from ``(*arrays, out, None)`` to what a node saves that is differentiated ``wrt``.
-
-        A slot that no rule of these arguments asks for holds ``None``: ``x * 2`` does not keep ``x`` alive.
-        Where none of them has a rule, there is nothing to record, and no such function: ``None``.
-        """
-        if wrt not in self._keepers:
-            last = len(self.arguments) - 1
-            vjps = [vjp for i in wrt if (vjp := self.vjps[min(i, last)])]
-            needed = {slot for vjp in vjps for slot in vjp.needs}
-            keeper = _picker([slot if slot in needed else last + 2 for slot in self.slots])
-            self._keepers[wrt] = keeper if vjps else None
-        return self._keepers[wrt]
 
     def margin(self, arrays: Sequence[Any], out: Any, metadata: dict[str, Any]) -> Any:
         """Return how far ``arrays`` may move before they meet a kink: what broadcasts to their shape, or ``inf``."""
@@ -183,6 +173,20 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join((*self.arguments, *self.metadata))})>"
+
+
+class _Keepers(dict[tuple[int, ...], Callable[[Any], tuple[Any, ...]] | None]):
+    """:attr:`Primitive.keepers`: each is made when it is first asked for."""
+
+    def __init__(self, primitive: Primitive) -> None:
+        self.primitive = primitive
+
+    def __missing__(self, wrt: tuple[int, ...]) -> Callable[[Any], tuple[Any, ...]] | None:
+        primitive, last = self.primitive, len(self.primitive.arguments) - 1
+        vjps = [vjp for i in wrt if (vjp := primitive.vjps[min(i, last)])]
+        needed = {slot for vjp in vjps for slot in vjp.needs}
+        self[wrt] = _picker([slot if slot in needed else last + 2 for slot in primitive.slots]) if vjps else None
+        return self[wrt]
 
 
 def margin(kink: Function, named: dict[str, Any]) -> Any:

@@ -79,45 +79,56 @@ def apply(primitive: Primitive, args: tuple[Any, ...], metadata: dict[str, Any] 
         What NumPy raises for such operands, with a message that names the operation and all operands.
     """
     arrays: list[Any] = []
-    wrt = []
+    parents: list[Any] = []  # None: what has no node yet
+    wrt: tuple[int, ...] = ()
     for i, arg in enumerate(args):
-        if isinstance(arg, Recorded):
+        if arg.__class__ is Result or isinstance(arg, Recorded):
             arrays.append(arg._data)
-            node = arg._node
+            parents.append(node := arg._node)
             if node is not None and node.requires_grad:
-                wrt.append(i)
+                wrt += (i,)
         elif arg.__class__ in SCALARS:
             arrays.append(arg)
+            parents.append(arg)
         elif (rank := depth(arg)) and rank > max(depth(a) for a in args if isinstance(a, Recorded)):
             return NotImplemented  # type: ignore[no-any-return]  # a transform has wrapped Tensors: it handles this
         else:
             arrays.append(as_array(arg))
+            parents.append(None)
     try:
         out = primitive.forward(*arrays, **metadata)
     except (TypeError, ValueError, IndexError) as error:
         raise explained(primitive, args, metadata, error) from None
-    if isinstance(out, tuple):
-        return _several(primitive, wrt, args, arrays, out, metadata)  # type: ignore[no-any-return]
     if out.__class__ is not _ndarray:
+        if isinstance(out, tuple):
+            return _several(primitive, wrt, args, arrays, parents, out, metadata)  # type: ignore[no-any-return]
         out = as_array(out)
     tensor: Tensor = _new(Result)
     tensor._data, tensor._node = out, None
     if wrt and (watched := mode()):
-        if out.dtype.kind in "fc" and (keep := primitive.keeper(tuple(wrt))) is not None:
-            tensor._node = node = _record(primitive, keep, args, arrays, out, metadata)
-            node.shape, node.dtype = out.shape, out.dtype
+        if (dtype := out.dtype).kind in "fc" and (keep := primitive.keepers[wrt]) is not None:
+            tensor._node = node = _record(primitive, keep, args, arrays, parents, out, metadata)
+            node.shape, node.dtype = out.shape, dtype
         if watched is not True:
             watched(primitive, arrays, metadata, out, tensor._node)
     return tensor
 
 
-def _several(primitive: Primitive, wrt: list[int], args: Any, arrays: list[Any], out: Any, metadata: Any) -> Any:
+def _several(
+    primitive: Primitive,
+    wrt: tuple[int, ...],
+    args: tuple[Any, ...],
+    arrays: list[Any],
+    parents: list[Any],
+    out: Any,
+    metadata: dict[str, Any],
+) -> Any:
     """The results of an operation that has several, in the type of tuple that NumPy returns."""
     results = [as_array(o) for o in out]
     tensors = [wrap(o) for o in results]
     if wrt and (watched := mode()):
-        if (keep := primitive.keeper(tuple(wrt))) is not None:
-            whole = _record(primitive, keep, args, arrays, tuple(results), metadata)
+        if (keep := primitive.keepers[wrt]) is not None:
+            whole = _record(primitive, keep, args, arrays, parents, tuple(results), metadata)
             whole.shape = whole.dtype = None  # type: ignore[assignment]
             for i, tensor in enumerate(tensors):
                 if tensor.dtype.kind in "fc":
@@ -140,7 +151,13 @@ def _part_node(whole: Node, index: int, results: Sequence[Any]) -> Node:
 
 
 def _record(
-    primitive: Primitive, keep: Callable[[Any], Any], args: Any, arrays: list[Any], out: Any, metadata: dict[str, Any]
+    primitive: Primitive,
+    keep: Callable[[Any], Any],
+    args: tuple[Any, ...],
+    arrays: list[Any],
+    parents: list[Any],
+    out: Any,
+    metadata: dict[str, Any],
 ) -> Node:
     for value in metadata.values():
         kind = value.__class__
@@ -149,9 +166,12 @@ def _record(
         if _can_change(value):  # by the caller, as an operand can
             metadata = tree_map(lambda part: part.copy() if isinstance(part, _ndarray) else part, metadata)
             break
-    node = recorded(primitive, [_parent(arg) for arg in args], None, metadata)
+    if None in parents:
+        parents = [_parent(arg) if parent is None else parent for parent, arg in zip(parents, args, strict=True)]
+        if primitive.slots:
+            arrays = list(map(_private, arrays, args))
+    node = recorded(primitive, parents, None, metadata)
     if primitive.slots:
-        arrays = [a if arg.__class__ is Result else _private(a, arg) for a, arg in zip(arrays, args, strict=True)]
         if primitive.variadic:
             fixed = len(primitive.arguments) - 1
             arrays = [*arrays[:fixed], tuple(arrays[fixed:])]
@@ -166,13 +186,13 @@ def _can_change(value: Any) -> bool:
 def recorded(primitive: Primitive, parents: list[Any], out: Any, metadata: dict[str, Any] = _NOTHING) -> Node:
     """Return the node of an operation whose result is ``out``, with nothing saved yet."""
     node: Node = _new(Node)
-    match parents:
-        case [first]:
-            node.first, node.second = first, ONE
-        case [first, second]:
-            node.first, node.second = first, second
-        case _:
-            node.first, node.second = tuple(parents), MANY
+    n = len(parents)
+    if n == 1:
+        node.first, node.second = parents[0], ONE
+    elif n == 2:
+        node.first, node.second = parents
+    else:
+        node.first, node.second = tuple(parents), MANY
     node.primitive, node.metadata, node.saved = primitive, metadata, ()
     if out is not None:
         node.shape, node.dtype = out.shape, out.dtype
@@ -203,7 +223,7 @@ def operator(primitive: Primitive) -> Callable[..., Tensor]:
 
 
 def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
-    forward, keep, saves = primitive.forward, primitive.keeper((0,)), bool(primitive.slots)
+    forward, keep, saves = primitive.forward, primitive.keepers[0,], bool(primitive.slots)
 
     def unary(x: Any) -> Tensor:
         a, parent = x._data, x._node
@@ -235,7 +255,7 @@ def _unary(primitive: Primitive) -> Callable[[Any], Tensor]:
 
 def _binary(primitive: Primitive) -> Callable[[Any, Any], Tensor]:
     forward, saves = primitive.forward, bool(primitive.slots)
-    keep = (None, primitive.keeper((0,)), primitive.keeper((1,)), primitive.keeper((0, 1)))
+    keep = (None, primitive.keepers[0,], primitive.keepers[1,], primitive.keepers[0, 1])
 
     def binary(x: Any, y: Any) -> Tensor:
         wrt = 0  # bit 0: the derivative for x is wanted; bit 1: that for y

@@ -30,7 +30,7 @@ def _axes(shape: tuple[int, ...], axis: Axis) -> Any:
 
 def _count(shape: tuple[int, ...], axis: Axis) -> int:
     """How many elements a reduction over ``axis`` puts together."""
-    return math.prod(shape[i] for i in _axes(shape, axis))
+    return math.prod(shape if axis is None else (shape[i] for i in _axes(shape, axis)))
 
 
 @primitive(np.sum, a=lambda g, a_shape, axis, keepdims: unreduce(g, a_shape, axis, keepdims))
