@@ -289,6 +289,32 @@ def test_gradients_that_are_part_of_a_graph_can_be_stepped_along():
 
 
 # --- groups -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["nesterov l2", "rmsprop all", "adamw options"])
+def test_parameters_that_step_together_become_what_each_would_alone(name):
+    """Small parameters are one vector for a step; whatever happens between the steps, each has its own state."""
+    kind, _, options = RECIPES[name]
+    rng = np.random.default_rng(3)
+    shapes = [((), "d"), ((3,), "f"), ((2, 3), "d"), ((2, 0), "d"), ((3, 2), "f"), ((90, 100), "d"), ((4,), "d")]
+    starts = [rng.normal(size=shape).astype(dtype) for shape, dtype in shapes]
+    together, alone = ([Tensor(start, requires_grad=True) for start in starts] for _ in range(2))
+    one, each = kind(together, **options), [kind([p], **options) for p in alone]
+    for i in range(24):
+        if i % 8 == 3:
+            one.load_state_dict(one.state_dict())
+        elif i % 8 == 5:
+            together, one = copy.deepcopy((together, one))
+        elif i % 8 == 7:
+            one.state[together[2]].update({k: np.array(v) for k, v in one.state[together[2]].items() if k != "step"})
+        for p, q in zip(together, alone, strict=True):
+            p.grad = q.grad = rng.normal(size=p.shape) if i < 9 or rng.random() < 0.8 else None
+        for optimizer in (one, *each):
+            optimizer.step()
+        for p, q, optimizer in zip(together, alone, each, strict=True):
+            assert np.array_equal(p.detach(), q.detach())
+            assert all(np.array_equal(v, optimizer.state[q][k]) for k, v in one.state[p].items())
+            assert p.detach().numpy().base.base is None  # a kept value does not keep those of all others
+
+
 def test_groups_have_options_of_their_own():
     p, q, r = (Tensor([1.0], requires_grad=True) for _ in range(3))
     groups = [{"params": [p], "lr": 0.5}, {"params": q, "weight_decay": 1.0}]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_np.errors.warning import warn
+from tinygrad_np.optim.packing import parts, together
 from tinygrad_np.optim.state import check_options, python_number, read_state, written_state
 from tinygrad_np.spent import used_again
 from tinygrad_np.tensor import Tensor
@@ -66,7 +67,7 @@ class Optimizer:
     """
 
     #: ``_change(g, t, state, **options)`` writes into ``t`` what to subtract from a parameter with gradient ``g``,
-    #: and updates ``state``.
+    #: and updates ``state``. Elementwise: it may be given several parameters as one vector.
     _change: Callable[..., None]
 
     #: ``_buffers(options)`` names the arrays in ``state``, which begin as zeros.
@@ -153,23 +154,22 @@ class Optimizer:
             lr = options["lr"] = python_number(group["lr"])
             decay, decoupled = float(options.pop("weight_decay")), options.pop("decoupled_weight_decay")
             buffers = self._buffers(options)
+            gradients: dict[Tensor, Array] = {}
             for p in group["params"]:
                 if (gradient := p.grad) is None:
                     continue
                 stale |= used_again(gradient)
-                value, g = p._data, gradient._data
+                gradients[p] = decay * p._data + gradient._data if decay and not decoupled else gradient._data
                 state = self.state.get(p) or self.state.setdefault(p, {"step": 0})
                 for name in buffers:
                     if name not in state:
-                        state[name] = np.zeros_like(value)
+                        state[name] = np.zeros_like(p._data)
                 state["step"] += 1
-                if decay and not decoupled:
-                    g = decay * value + g
-                t = np.empty_like(value)
-                self._change(g, t, state, **options)
-                if decay and decoupled:
-                    value = value * (1 - lr * decay)
-                p._data = np.subtract(value, t, out=t)
+            for params, g, t, memory in together(self, gradients, buffers):
+                self._change(g, t, memory, **options)
+                for p, change in parts(t, params):
+                    value = p._data * (1 - lr * decay) if decay and decoupled else p._data
+                    p._data = np.subtract(value, change, out=change if change is t else None)
         if stale:
             warn(
                 f"{self._name}.step: the gradients still contain what an earlier step has used, for backward() adds to "
