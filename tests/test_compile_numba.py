@@ -48,6 +48,37 @@ def test_functions(name: str, dtype: str) -> None:
         np.testing.assert_allclose(found, exact(x), rtol=3 * np.finfo(dtype).eps, atol=0)
 
 
+def test_division_by_a_root_and_a_number() -> None:
+    from tinygrad_np.compiler.vectorizable import compiled, functions
+
+    function = functions("float32")["over_root_float32"]
+
+    @compiled
+    def each(a: Any, root: Any, b: Any, out: Any) -> None:
+        for i in range(len(a)):
+            out[i] = function(a[i], root[i], b)
+
+    def compare(a: Any, root: Any, b: Any, ulps: float) -> None:
+        a, root, b = a.astype(np.float32), root.astype(np.float32), np.float32(b)
+        out = np.empty_like(a)
+        each(a, root, b, out)
+        with np.errstate(all="ignore"):
+            exact = a / (root + b)
+            wrong = np.abs(out - exact) / np.spacing(np.abs(exact)) > ulps
+            np.testing.assert_array_equal(np.isfinite(out), np.isfinite(exact))
+            np.testing.assert_array_equal(np.where(np.isfinite(out), 0, out), np.where(np.isfinite(exact), 0, exact))
+        assert not wrong.any(), (a[wrong], root[wrong], b)
+
+    n = 200_000
+    a, root = RNG.standard_normal(n) * 10.0 ** RNG.uniform(-9, 9, n), 10.0 ** RNG.uniform(-19, 19, n)
+    for b in (1e-8, 1e-3, 1.0, 1e15):
+        compare(a, root, b, 4)
+    roots = [0.0, -0.0, 1e-22, 1e-10, 1.0, 1.8e19, np.inf, np.nan]
+    corners = np.array([(a, root) for a in SPECIAL for root in roots]).T
+    for b in (0.0, -1.0, 1e-45, 1e-8, 1.0, 1e18, 3e38, np.inf, np.nan):
+        compare(*corners, b, 4)
+
+
 @pytest.mark.parametrize(
     "built", [tiny(dtype=np.float64), classifier([7, 6, 5, 3], 4, dtype=np.float64), chain(1000, np.float64)]
 )
@@ -63,6 +94,21 @@ def test_whole_steps(built: Builder, threads: int, monkeypatch: Any) -> None:
         found, ours = plan(inputs, ours)
         for a, b in zip([*expected, *state], [*found, *ours], strict=True):
             np.testing.assert_allclose(b, a, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("number_first", [True, False])
+def test_what_is_divided_by_a_root_and_something(number_first: bool) -> None:
+    built = Builder()
+    x, number = (built.input(RNG.random(shape, np.float32), "x") for shape in (999, ()))
+    root = built(np.sqrt, x)
+    for other in (number, 0.5, x, built(np.square, x)):
+        below = built(np.add, *((other, root) if number_first else (root, other)))
+        built.program.results.append(built(np.divide, built(np.subtract, x, 0.25), below))
+    plan = build(built.program, "numba", large=100)
+    assert plan.source.count("over_root_float32(") == 2
+    inputs, _ = built.given()
+    for expected, found in zip(interpret(built.program, inputs, [])[0], plan(inputs, [])[0], strict=True):
+        np.testing.assert_array_max_ulp(expected, found, 4)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import scalar_of
+from tinygrad_np.compiler.kinds import is_scalar, scalar_of
 from tinygrad_np.compiler.loops import Loop
 from tinygrad_np.compiler.program import Value
 from tinygrad_np.compiler.rewriting import operands, size
@@ -15,7 +15,7 @@ from tinygrad_np.compiler.source import Source
 
 __all__ = ["BLOCK", "can_fuse", "expression", "has_expression", "number_text", "write"]
 
-BLOCK = 1 << 13  # bytes: sums go through a buffer of that size, which stays in the first-level cache
+BLOCK = 1 << 13  # bytes: of so many numbers one sum is taken, and then the sum of these
 _WORTH_A_CALL = 4  # steps: a call costs about as much as that many of NumPy's on small arrays
 
 _EXPRESSIONS: dict[Any, str] = {
@@ -102,6 +102,8 @@ def write(source: Source, loop: Loop) -> None:
         dtype = next(arg.dtype.name for arg in (step, *operands(step)) if arg.dtype.kind == "f")
         args = [text(arg, dtype) for arg in step.args if not isinstance(arg, np.dtype)]
         found = expression(step, args, dtype)
+        if root := _root_in(step, names):
+            found = f"over_root_{dtype}({args[0]}, {', '.join(text(arg, dtype) for arg in root)})"
         name = source.name(step) if step not in memory.scratch else ""
         if step in loop.parts:
             part, count = f"{name}_parts", loop.parts[step].nbytes // step.dtype.itemsize
@@ -115,6 +117,17 @@ def write(source: Source, loop: Loop) -> None:
         if name:
             stores.append(f"{array(step)} = {names[step]}")
     _write(source, loop, arrays | parts | numbers, list(arrays), sums, [*loads, *body, *stores])
+
+
+def _root_in(step: Value, names: dict[Value, str]) -> list[Any] | None:
+    """The root and the number that a step divides by the sum of."""
+    below = step.args[1] if step.function is np.divide else None
+    if isinstance(below, Value) and below.function is np.add:
+        roots = [arg for arg in below.args if arg in names and arg.function is np.sqrt]
+        others = [arg for arg in below.args if is_scalar(arg) or arg.shape == ()]
+        if roots and others:
+            return [roots[0], others[0]]
+    return None
 
 
 def _write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,9 +16,9 @@ from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.schedule import Item
 from tinygrad_np.compiler.source import Source
 
-__all__ = ["BLOCK", "Loop", "planned", "write"]
+__all__ = ["BLOCK", "Loop", "available_threads", "planned", "write"]
 
-BLOCK = 1 << 17  # bytes of a block: several of them fit into the second-level cache
+BLOCK = 1 << 18  # bytes of a block: one more call costs more than the way to the third-level cache, for some of them
 _WORTH_A_THREAD = 1 << 23  # elements times steps: less is done before the other thread is awake
 
 
@@ -39,6 +40,12 @@ class Loop:
     threads: int
     slots: dict[Value, Block] = field(default_factory=dict)
     parts: dict[Value, Block] = field(default_factory=dict)
+
+
+def available_threads() -> int:
+    """How many threads may go through a loop: two, where there are processors for them."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return min(2, len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
 def planned(item: Item, index: int, memory: Memory, threads: int, block: int = BLOCK, fused: bool = False) -> Loop:

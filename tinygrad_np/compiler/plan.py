@@ -193,7 +193,7 @@ def build(
     program: Program,
     backend: str = "numpy",
     *,
-    threads: int = 2,
+    threads: int | None = None,
     large: int | None = None,
     block: int = loops.BLOCK,
     small: int | None = None,
@@ -206,7 +206,7 @@ def build(
     backend : "numpy" or "numba"
         With numba, what would be gone through block by block is one compiled loop.
     threads : 1 or 2
-        How many go through a large loop.
+        How many go through a large loop. Two, if it is not given, and the process may use two processors.
     large : int
         From how many elements on arrays are gone through block by block.
     block : int
@@ -224,7 +224,7 @@ def build(
         raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, _LARGE))}")
     options = _Options(
         backend,
-        threads,
+        loops.available_threads() if threads is None else threads,
         _LARGE[backend] if large is None else large,
         block,
         small_product() if small is None else small,
