@@ -6,6 +6,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from tinygrad_np import Tensor, compile, nn, no_grad, optim
 from tinygrad_np import functional as F
+from tinygrad_np.compiler.lending import Lent
 from tinygrad_np.compiler.recording import CaptureError
 
 X = np.array([1.0, -2.0, 3.0])
@@ -346,6 +348,63 @@ def test_grad_mode_shapes_and_dtypes() -> None:
         assert f(2.0).shape == (3,)
         assert f(Tensor(X)).requires_grad
         assert f(X[::-1])._data.tolist() == (X[::-1] * X).tolist()
+
+
+def test_zeros_have_signs_and_numbers_have_types() -> None:
+    settings = {"zero": 0.0, "flag": True}
+
+    def f(x: Any, argument: float) -> Any:
+        return np.copysign(x, settings["zero"]) + np.copysign(x, argument) * (1 if settings["flag"] is True else 2)
+
+    g = compile(f)
+    for zero, argument, flag in itertools.product((0.0, -0.0), (0.0, -0.0), (True, 1, 1.0)):
+        settings.update(zero=zero, flag=flag)
+        for _ in range(4):
+            np.testing.assert_array_equal(g(X, argument), f(X, argument))
+
+
+@pytest.mark.parametrize("optimizer", [optim.SGD, optim.Adam, partial(optim.SGD, momentum=0.9)])
+def test_what_is_as_the_last_call_left_it_is_not_moved(optimizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.MLP([3, 4, 2], rng=0)
+    optimizer = optimizer(model.parameters(), lr=0.1)
+
+    @compile
+    def step(x: Any, y: Any) -> Any:
+        loss = F.softmax_cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x, y = np.ones((4, 3), np.float32), np.array([0, 1, 1, 0])
+    for _ in range(6):
+        loss = step(x, y)
+    moved = []
+    monkeypatch.setattr(Lent, "__call__", lambda *args: moved.append(args))
+    for _ in range(5):
+        before, loss = loss, step(x, y)
+        assert loss.item() != before.item()
+    assert not moved
+    held = model.parameters()[0].detach()  # noqa: F841 - to be looked at by nobody
+    with pytest.raises(TypeError):
+        step(x, y)
+    assert moved
+
+
+@pytest.mark.parametrize("kind", [Tensor, np.array])
+def test_what_is_replaced_keeps_its_numbers(kind: Any) -> None:
+    places, x = {"mean": kind(np.zeros(3))}, np.ones(3)
+
+    @compile
+    def follow(x: Any) -> None:
+        places["mean"] = places["mean"] * 0.5 + x
+
+    for hold in (False, False, False, True, False, False, True, True, False, True):
+        held, before = places["mean"] if hold else None, np.array(places["mean"])
+        follow(x)
+        np.testing.assert_array_equal(np.asarray(places["mean"]), before * 0.5 + x)
+        if hold:
+            np.testing.assert_array_equal(np.asarray(held), before)
 
 
 # --- what cannot be repeated ------------------------------------------------------------------------------------------

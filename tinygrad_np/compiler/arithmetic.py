@@ -6,6 +6,7 @@ plain Python they cost next to nothing, and are what the function computed, to t
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -74,12 +75,14 @@ class Arithmetic:
             if steps is None:
                 continue
             self._unchecked.remove(check)
-            lines += map(self._line, steps)
-            found = self._names[check.value]
             if isinstance(check.expected, bool):
-                lines.append(f"if {'' if not check.expected else 'not '}{found}:")
+                if (found := self._limit(steps)) is None:
+                    lines += map(self._line, steps[:-1])
+                    found = self._expression(steps[-1]) if steps else self._names[check.value]
+                lines.append(f"if {'not ' if check.expected else ''}{found}:")
             else:
-                expected = self._bind(check.expected)
+                lines += map(self._line, steps)
+                found, expected = self._names[check.value], self._bind(check.expected)
                 lines.append(f"if type({found}) is not type({expected}) or {found} != {expected}:")
             lines += [*(f"    {line}" for line in undo), "    return MISS"]
         return lines
@@ -113,14 +116,33 @@ class Arithmetic:
         return [step for step in in_order if step in steps]
 
     def _line(self, step: Value) -> str:
-        self._names[step] = name = f"n{len(self._names)}"
+        line = f"n{len(self._names)} = {self._expression(step)}"
+        self._names[step] = f"n{len(self._names)}"
+        return line
+
+    def _expression(self, step: Value) -> str:
         if step.function in _SIGNS and not any(operand.shape for operand in _operands([step.args])):
-            return f"{name} = {f' {_SIGNS[step.function]} '.join(map(self._text, step.args))}"
-        if (extreme := _EXTREMES.get(step.function)) and step.kwargs == {"axis": None} and len(step.args) == 1:
-            x = self._text(step.args[0])
-            return f"{name} = {x}.flat[{x}.{extreme}()]"
+            return f" {_SIGNS[step.function]} ".join(map(self._text, step.args))
+        if (found := self._extreme(step)) is not None:
+            return "{}.flat[{}]".format(*found)
         operands = [*map(self._text, step.args), *(f"{key}={self._text(arg)}" for key, arg in step.kwargs.items())]
-        return f"{name} = {self._bind(step.function)}({', '.join(operands)})"
+        return f"{self._bind(step.function)}({', '.join(operands)})"
+
+    def _limit(self, steps: list[Value]) -> str | None:
+        """The expression for a limit to all elements, if the steps compute one: Python compares numbers faster."""
+        if len(steps) != 2 or steps[1].function not in _SIGNS or steps[1].args[0] is not steps[0]:
+            return None
+        limit, exact = steps[1].args[1], {"f": 1 << 8, "i": np.inf, "u": np.inf}.get(steps[0].dtype.kind, -1)
+        if type(limit) is not int or abs(limit) > exact or (found := self._extreme(steps[0])) is None:
+            return None
+        return "{}.item({}) {} {}".format(*found, _SIGNS[steps[1].function], limit)
+
+    def _extreme(self, step: Value) -> tuple[str, str] | None:
+        """The expressions for an array and the place of its smallest or largest number, if that is what is computed."""
+        if step.function not in _EXTREMES or step.kwargs != {"axis": None} or len(step.args) != 1:
+            return None
+        x = self._text(step.args[0])
+        return x, f"{x}.{_EXTREMES[step.function]}()"
 
     def _text(self, arg: Any) -> str:
         if isinstance(arg, Value):
@@ -128,7 +150,8 @@ class Arithmetic:
         if isinstance(arg, tuple | list) and not hasattr(arg, "_fields"):
             inside = "".join(f"{self._text(item)}, " for item in arg)
             return f"({inside})" if isinstance(arg, tuple) else f"[{inside}]"
-        return repr(arg) if isinstance(arg, bool | int | None) else self._bind(arg)
+        literal = arg is None or type(arg) in (bool, int) or (type(arg) is float and math.isfinite(arg))
+        return repr(arg) if literal else self._bind(arg)
 
 
 def _formula(value: Any, inside: bool = False) -> str:

@@ -37,6 +37,9 @@ BACKENDS = ("numpy", "numba", "interpreter")
 _PATIENCE = 3
 
 
+_capturing, _batching = current.get, active_sizes.get
+
+
 class _Case:
     """A signature, its program, and how to run it."""
 
@@ -90,6 +93,7 @@ class Compiled:
             raise ValueError(f"compile: there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}")
         self._cases: list[_Case] = []
         self._plain: list[Signature] = []  # calls that are not to be compiled
+        self._ready: list[tuple[Callable[..., Any], Any]] = []  # how confirmed cases are called, and their plans
         self._latest: _Case | None = None
         self._followed: Followed = set()
         self._numbers: dict[tuple[int, Any], tuple[Any, Any]] = {}  # a number's place -> its container, the number
@@ -100,18 +104,25 @@ class Compiled:
         return Compiled, (self.function, self.backend, self.max_captures)  # a copy captures anew
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if current.get() is not None or active_sizes.get() or not isinstance(mode(), bool):
-            return self.function(*args, **kwargs)  # inside of another capture, or of vmap, or somebody watches
-        for case in self._cases:
-            if case.confirmed and (result := case.signature.call(args, kwargs, case.plan)) is not MISS:
-                return result
-        return self._capture(args, kwargs)
+        if _capturing() is None and not _batching():
+            for call, plan in self._ready:
+                if (result := call(args, kwargs, plan)) is not MISS:
+                    return result
+            if isinstance(mode(), bool):
+                return self._call_of_a_new_kind(args, kwargs)
+        return self.function(*args, **kwargs)  # inside of another capture, or of vmap, or somebody watches
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.function, '__name__', self.function)}>"
+
+    def _call_of_a_new_kind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        known = [call for call, _ in self._ready]
+        new = [case for case in self._cases if case.confirmed and case.signature.call not in known]
+        self._ready[:0] = [(case.signature.call, case.plan) for case in new]
+        return self(*args, **kwargs) if new else self._capture(args, kwargs)
 
     # --- capturing --------------------------------------------------------------------------------------------------
     def _capture(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -55,6 +55,7 @@ class Interpreted:
     """
 
     memory = 0
+    kept = ()  # it is nowhere left anything: see :class:`tinygrad_np.compiler.lending.Lent`
 
     def __init__(self, program: Program) -> None:
         self.program = program

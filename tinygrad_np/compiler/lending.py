@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 from sys import getrefcount
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,37 +22,63 @@ __all__ = ["Lent"]
 
 Array = np.ndarray[Any, Any]
 
+#: Is where no array is found.
+_NOWHERE = object()
+
 
 class Lent:
     """A plan whose state may be looked at, and kept.
 
+    To call it is always right. Mostly, though, all is as the last call has left it: :attr:`kept` is in its places, and
+    the references to :attr:`owned` are as many as :attr:`counts` says. Then, under the :attr:`lock`,
+    ``run(step, *inputs)`` computes the results, and all that was kept is where it belongs, with new numbers in it.
+
     Parameters
     ----------
     plan : Plan
+
+    Attributes
+    ----------
+    kept : tuple
+        The arrays of the state, then those of the results that take the places of the last ones.
+    owned : list of arrays
+        What nobody else may hold, and the memory that they are views of.
+    counts, counts_in_place : list of int
+        References to each of ``owned`` when the state is in its places and the results are nowhere, or in theirs.
     """
 
     def __init__(self, plan: Plan) -> None:
+        self.lock = Lock()
+        self.kept: tuple[Any, ...] = ()
+        self.owned: list[Any] = []
         self._move_to(plan)
 
     def _move_to(self, plan: Plan) -> None:
         self.plan, self.state = plan, plan.state
         self._lent = [*plan.state, *_owners(plan.state)]
         self._free = _counts(self._lent)  # when nobody else holds them
-        n = len(plan.state)
-        self._in_tensors = [n + 1 for n in self._free[:n]] + self._free[n:]  # the Tensor
 
     def __call__(
         self, inputs: list[Any], state: list[Array], replaced: Sequence[Any] = ()
     ) -> tuple[list[Array], list[Array]]:
-        if state is self.state:
-            expected = self._in_tensors
-        else:  # some have been replaced; what is still ours is in this list, too
-            own = [2 * (a is b) for a, b in zip(state, self.state, strict=True)]
-            expected = [n + more for n, more in zip_longest(self._free, own, fillvalue=0)]
-        if _counts(self._lent) != expected:
-            self._move_to(self.plan.again())
-            state = list(state)
-        return self.plan(inputs, state, replaced)
+        with self.lock:
+            self.kept, self.owned = (), []
+            own = [2 * (a is b) for a, b in zip(state, self.state, strict=True)]  # in its place, and in this list
+            if _counts(self._lent) != [n + more for n, more in zip_longest(self._free, own, fillvalue=0)]:
+                self._move_to(self.plan.again())
+            outcome = self.plan(inputs, state, replaced)
+            self._look_at(self.plan.step)
+            return outcome
+
+    def _look_at(self, step: Any) -> None:
+        """Know where all is, until the next call."""
+        self.run, self.step = self.plan.quiet.run, step.run
+        self.kept = (*self.state, *step.replaced, *[_NOWHERE] * len(self.plan.program.results))
+        self.owned = [*self._lent, *step.owners]
+        state, replaced = set(map(id, self.state)), set(map(id, step.replaced))
+        free = [n + 1 + (id(a) in state | replaced) for a, n in zip(self.owned, self._free + step.free, strict=True)]
+        self.counts = [n + (id(a) in state) for a, n in zip(self.owned, free, strict=True)]
+        self.counts_in_place = [n + (id(a) in replaced) for a, n in zip(self.owned, self.counts, strict=True)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.plan, name)

@@ -140,6 +140,8 @@ class Surroundings:
         Containers (``id``) and keys of the learning rates of optimizers, which schedules change.
     counts : dict of (int, str) to int
         Containers and keys of the numbers of steps that optimizers have taken -> the optimizer (``id``).
+    unordered : set of int
+        Dicts (``id``) in which only optimizers look, by key.
     """
 
     def __init__(self, roots: list[tuple[Place, Any, str]]) -> None:
@@ -148,6 +150,7 @@ class Surroundings:
         self.leaves: list[Leaf] = []
         self.rates: set[tuple[int, Any]] = set()
         self.counts: dict[tuple[int, Any], int] = {}
+        self.unordered: set[int] = set()
         self._seen: set[int] = set()
         stack = roots[::-1]
         while stack:
@@ -175,6 +178,7 @@ class Surroundings:
         if _is_optimizer(thing):
             self.rates |= {(id(group), "lr") for group in thing.param_groups}
             self.counts |= {(id(memory), "step"): id(thing) for memory in thing.state.values()}
+            self.unordered |= {id(thing.state), *map(id, thing.param_groups)}
 
 
 def _is_optimizer(thing: Any) -> bool:

@@ -27,7 +27,7 @@ from tinygrad_np.compiler.schedule import LARGE, Item, scheduled
 from tinygrad_np.compiler.sections import sections
 from tinygrad_np.compiler.source import Source
 
-__all__ = ["Plan", "build"]
+__all__ = ["Plan", "Step", "build"]
 
 Array = np.ndarray[Any, Any]
 
@@ -48,7 +48,7 @@ class _Options(NamedTuple):
 _HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, halves, memory, rows, scratch\n"
 
 
-class _Step:
+class Step:
     """The code, with memory for results, and how often this is referred to when nobody else holds any.
 
     Parameters
@@ -58,12 +58,23 @@ class _Step:
         Of the memory.
     replacing : list of int, or None
         Which of the lent arrays take the places of those that the last run returned, in order.
+
+    Attributes
+    ----------
+    run : callable
+        Takes the inputs, returns the results; neither warns nor lets another thread wait.
+    owners : list of arrays
+        The lent ones, and the memory that they are views of.
+    replaced : list of arrays
+        Those among them that take the places of the last ones.
+    free : list of int
+        References to each of ``owners`` when nobody else holds it.
     """
 
     def __init__(self, bound: Any, nbytes: int, replacing: list[int] | None) -> None:
         memory = runtime.memory(nbytes)
         self.run, lent = bound(memory)
-        self.owners = [*lent, memory, memory.base]
+        self.owners = [*lent, memory.base]  # which all views of it refer to
         self.replaced = [lent[i] for i in replacing or ()]
         del lent, memory
         self.free = [*map(getrefcount, self.owners)]
@@ -94,6 +105,8 @@ class Plan:
         Bytes of the arena, which holds all that lies between inputs and results.
     program : Program
         After the passes.
+    quiet : Context
+        In which it runs: NumPy does not warn there.
     """
 
     def __init__(self, program: Program, source: Source, options: _Options) -> None:
@@ -114,10 +127,10 @@ class Plan:
         exec(self._code, namespace)
         self._state = namespace["STATE"]
         self._lock = threading.Lock()
-        self._quiet = Context()
-        self._quiet.run(_ignore_warnings)
+        self.quiet = Context()
+        self.quiet.run(_ignore_warnings)
         self._bound = namespace["bound"]
-        self._steps: list[_Step] = []  # the one that ran last comes last
+        self._steps: list[Step] = []  # the one that ran last comes last
 
     def again(self) -> Plan:
         """Return the same plan with memory of its own."""
@@ -130,6 +143,11 @@ class Plan:
         """The arrays that it updates."""
         return self._state  # type: ignore[no-any-return]
 
+    @property
+    def step(self) -> Step:
+        """What ran last."""
+        return self._steps[-1]
+
     def __call__(
         self, inputs: Sequence[Array], state: list[Array], replaced: Sequence[Any] = ()
     ) -> tuple[list[Array], list[Array]]:
@@ -139,7 +157,7 @@ class Plan:
                 self.load(state)
             if not self._steps or not self._steps[-1].is_free(replaced):
                 self._find_a_step(replaced)
-            return self._quiet.run(self._steps[-1].run, *inputs), self._state
+            return self.quiet.run(self._steps[-1].run, *inputs), self._state
 
     def _find_a_step(self, replaced: Sequence[Any]) -> None:
         """Put a step at the end whose memory nobody holds."""
@@ -150,7 +168,7 @@ class Plan:
         lent = [self._lent.index(result) if result in self._lent else -1 for result in self.program.results]
         last = lent[len(lent) - len(replaced) :]
         replacing = last if self._overwrites_late and len(set(last) - {-1}) == len(last) else None
-        self._steps = [*self._steps[-1:], _Step(self._bound, self._sizes[2], replacing)]
+        self._steps = [*self._steps[-1:], Step(self._bound, self._sizes[2], replacing)]
 
     def load(self, state: Sequence[Array]) -> list[Array]:
         """Take over a state; return the arrays that hold it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_np.compiler.arithmetic import Arithmetic
 from tinygrad_np.compiler.captured import Captured, Source
 from tinygrad_np.compiler.program import Program
+from tinygrad_np.compiler.results import Output
 
 if TYPE_CHECKING:
     from tinygrad_np.compiler.signature import Signature
@@ -39,49 +40,78 @@ class Replay:
         self.program: Program
         self.formulas: list[str]
 
-    def lines(self) -> list[str]:
-        """Return the code."""
+    def as_left(self, state: Iterable[str]) -> str:
+        """The condition that everything is as the last call has left it, given where the arrays of the state are."""
+        found = [*state, *self._replaced()]
+        same = [f"{place} is kept[{i}]" for i, place in enumerate(found)]
+        return " and ".join(["kept", *same, *(f"getrefcount({tensor}) == IN_ONE_PLACE" for tensor in self._rebound())])
+
+    def lines(self, state: Iterable[str], entanglement: Iterable[str]) -> list[str]:
+        """Return the code, given where the arrays of the state are, and when one of them is another one, too."""
         captured = self._captured
         names: dict[Any, str] = {source.before: name for source, name in reversed(self._signature.reads.items())}
         names |= {draw.value: f"draw{i}" for i, draw in enumerate(captured.draws)}
         arithmetic = Arithmetic(captured, names, self._signature.bind)
         before, undo = self._generators()
         lines = [*arithmetic.before(()), *before, *self._draws(), *arithmetic.before(undo), *arithmetic.numbers()]
-        inputs = f"[{', '.join(names[value] for value in arithmetic.program.inputs)}]"
-        replaced = self._replaced()
-        run = f"results, new = plan({inputs}, state{f', [{replaced}]' if replaced else ''})"
-        lines += ["try:", indented(run), "except BaseException:", *map(indented, undo), "    raise"] if undo else [run]
+        inputs = ", ".join(names[value] for value in arithmetic.program.inputs)
         place_of: dict[Any, str] = {value: f"new[{i}]" for i, value in enumerate(arithmetic.program.state)}
-        results = [f"r{i}" for i in range(len(arithmetic.program.results))]
         n_returned = sum(output.value is not None and not output.value.weak for output in captured.outputs)
-        grads = iter(results[n_returned:])
-        writes, always = [], []
+        grads = iter([f"results[{i}]" for i in range(n_returned, len(arithmetic.program.results))])
+        replaced = self._replaced()
+        writes, stores, always = list[str](), list[str](), list[str]()
         for source in captured.sources:
             if source.kind == "grad":
                 if source.changes:
                     new = self._gradient(source, grads)
-                    new = f"handed_out({new}, [{self._signature.node(source)}])" if source.recorded else new
-                    always.append(f"{self._signature.node(source)}.grad = {new}")
+                    new = f"handed_out({new}, ({self._signature.node(source)},))" if source.recorded else new
+                    place = f"{self._signature.node(source)}.grad"
+                    (stores if place in replaced else always).append(f"{place} = {new}")
             elif source.changes and source.kind == "number":
-                always += [f"{self._signature.at(place)} = {names[source.after]}" for place in source.places]
+                places = map(self._signature.at, source.places)
+                always.append(f"{' = '.join(places)} = {names[source.after]}")
             elif source.changes:
                 writes += self._write(source, place_of[source.before])
         targets = [write[7:].partition(",")[0] for write in writes if write.startswith("copyto(")]
         if targets:
             listed = f"[{', '.join(targets)}]"
             writes[:0] = [f"results, new = apart(results, {listed}), apart(new, {listed})"]
+        run = [
+            "if as_left:",
+            "    with plan.lock:",
+            f"        counts = plan.counts{'_in_place' if replaced else ''}",
+            "        as_left = kept is plan.kept and [*map(getrefcount, plan.owned)] == counts",
+            "        if as_left:",
+            f"            results = plan.run(plan.step{inputs and f', {inputs}'})",
+            "if not as_left:",
+            *(f"    if {condition}: {'; '.join([*undo, 'return MISS'])}" for condition in entanglement),
+            "    kept = None",
+            f"    results, new = plan([{inputs}], [{', '.join(map(self._unshared, state))}], [{', '.join(replaced)}])",
+        ]
+        if undo:
+            run = ["try:", *map(indented, run), "except BaseException:", *map(indented, undo), "    raise"]
+            writes = ["if not as_left:", *map(indented, [*writes, *stores])] if writes or stores else []
         else:
-            writes.append("LAST = new")  # the arrays are found again, if nobody replaces them
-        lines += ["if new is not state:", *map(indented, writes)]
-        lines += [f"[{', '.join(results)}] = results"] if results else []
+            writes = [*map(indented, [*writes, *stores])]
         self.program, self.formulas = arithmetic.program, arithmetic.formulas()
-        return [*lines, *always, f"return {self._result(names)}"]
+        return [*lines, *run, *writes, *always, f"return {self._result(names)}"]
 
-    def _replaced(self) -> str:
+    def _rebound(self) -> list[str]:
+        """The Tensors whose places get others: somebody who holds one holds its array."""
+        rebound = [s for s in self._captured.sources if s.kind == "tensor" and s.rebound]
+        return [self._signature.tensors[id(source.thing)] for source in rebound]
+
+    def _unshared(self, place: str) -> str:
+        """The expression for an array of the state, copied if it belongs to a Tensor that somebody holds."""
+        tensor = place.removesuffix("._data")
+        shared = f"getrefcount({tensor}) > IN_ONE_PLACE"
+        return f"{place}.copy() if {shared} else {place}" if tensor in self._rebound() else place
+
+    def _replaced(self) -> list[str]:
         """The expressions for the gradients that the last results replace, as long as these have no graph."""
         grads = [s for s in self._captured.sources if s.kind == "grad" and s.changes and s.after and not s.given]
         known = all(s.before is not None and not s.recorded for s in grads)
-        return ", ".join(f"{self._signature.node(s)}.grad" for s in grads) if known else ""
+        return [f"{self._signature.node(s)}.grad" for s in grads] if known else []
 
     def _gradient(self, source: Source, results: Iterator[str]) -> str:
         """The expression for what is left as a gradient."""
@@ -115,9 +145,9 @@ class Replay:
             return [f"{self._signature.at(source.places[0])} = wrap({new})"]
         if source.kind == "scalar":
             return [f"{self._signature.at(source.places[0])} = {new}[()]"]
-        if source.rebound or all(self._captured.surroundings.is_memory(place.container) for place in source.places):
-            return [f"{self._signature.at(place)} = {new}" for place in source.places]
-        return [f"copyto({self._signature.reads[source]}, {new})"]
+        if self._signature.is_copied(source):
+            return [f"copyto({self._signature.reads[source]}, {new})"]
+        return [f"{self._signature.at(place)} = {new}" for place in source.places]
 
     def _result(self, names: dict[Any, str]) -> str:
         made, n = [], 0
@@ -129,19 +159,26 @@ class Replay:
             if output.value.weak:
                 made.append(names[output.value])
                 continue
-            found = f"r{n}"
+            found = f"results[{n}]"
             n += 1
             match output.kind:
                 case "tensor":
                     made.append(f"wrap({found})")
                 case "recorded":
-                    made.append(f"handed_out({found}, [{', '.join(map(self._signature.node, output.thing))}])")
+                    made.append(f"handed_out({found}, {self._parents(output)})")
                 case "array":
                     made.append(found)
                 case _:
                     made.append(f"{found}[()]")
         rebuild = self._captured.rebuild
         return made[0] if rebuild is None else f"{self._signature.bind(rebuild, 'rebuild')}([{', '.join(made)}])"
+
+    def _parents(self, output: Output) -> str:
+        """The expression for the nodes that a result depends on."""
+        names = list(map(self._signature.node, output.thing))
+        if any("." in name for name in names):  # of arguments
+            return f"({', '.join(names)},)"
+        return self._signature.bind(tuple(source.thing._node for source in output.thing), "parents")
 
     def _known(self, source: Source) -> str:
         """The expression for a Tensor or an array that was there before."""

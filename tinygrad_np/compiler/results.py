@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tinygrad_np.compiler.program import Value
-from tinygrad_np.graph import Node
+from tinygrad_np.graph import MANY, Node, tick
 from tinygrad_np.primitives import primitive
-from tinygrad_np.record import recorded, wrap
+from tinygrad_np.record import wrap
 
 __all__ = ["Output", "handed_out"]
+
+
+_new, _NOTHING = object.__new__, dict[str, Any]()
 
 
 def _no_graph(g: Any) -> Any:
@@ -29,9 +32,15 @@ def compiled(result: Any) -> Any:
     return result
 
 
-def handed_out(array: Any, parents: Sequence[Node]) -> Any:
+def handed_out(array: Any, parents: tuple[Node, ...]) -> Any:
     """Return a Tensor; if backward comes to it on the way to its ``parents``, that raises an error."""
-    return wrap(array, recorded(compiled, list(parents), array) if parents else None)
+    tensor = wrap(array)
+    if parents:
+        tensor._node = node = _new(Node)
+        node.primitive, node.first, node.second, node.metadata, node.saved = compiled, parents, MANY, _NOTHING, ()
+        node.shape, node.dtype, node.requires_grad = array.shape, array.dtype, True
+        node.order, node.grad, node.name = tick(), None, None
+    return tensor
 
 
 @dataclass(slots=True, eq=False)
@@ -61,5 +70,5 @@ class Output:
             return self.thing
         found = now[self.value]
         if self.kind in ("tensor", "recorded"):
-            return handed_out(np.asarray(found), [source.thing.node for source in self.thing or ()])
+            return handed_out(np.asarray(found), tuple(source.thing.node for source in self.thing or ()))
         return np.asarray(found) if self.kind == "array" else found

@@ -8,7 +8,9 @@ function of straight-line code, and compiled. Its text can be read: :attr:`Signa
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain, repeat
 from operator import is_
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -26,8 +28,8 @@ __all__ = ["MISS", "Signature"]
 #: What a call returns that has another signature.
 MISS = object()
 
-#: Stands between the entries of one container and those of the next: so none can have moved over.
-_GAP = object()
+#: How many things are compared one by one.
+_LONG = 16
 
 
 class Signature:
@@ -40,8 +42,7 @@ class Signature:
     Attributes
     ----------
     source : str
-        The text of three functions: ``surroundings()``, all that has to be the same thing as before;
-        ``matches(args, kwargs)``; and ``call(args, kwargs, plan)``, which runs the program.
+        The text of two functions: ``matches(args, kwargs)``, and ``call(args, kwargs, plan)``, which runs the program.
     program : Program
         What ``plan`` has to compute.
     formulas : list of str
@@ -52,36 +53,37 @@ class Signature:
         self._captured = captured
         self._names: dict[int, str] = {}
         self._scope: dict[str, Any] = {
-            "is_": is_, "asarray": np.asarray, "copyto": np.copyto,
+            "is_": is_, "asarray": np.asarray, "copyto": np.copyto, "getrefcount": getrefcount, "differs": differs,
             "Tensor": Tensor, "apart": apart, "entangled": entangled, "overlap": np.may_share_memory, "wrap": wrap,
-            "handed_out": handed_out,
-            "mode": mode, "MISS": MISS, "GAP": _GAP, "LAST": [],
+            "handed_out": handed_out, "mode": mode, "MISS": MISS, "IN_ONE_PLACE": _references(),
         }  # fmt: skip
         self._arguments: dict[int, str] = {id(captured.arguments): ""}  # containers of a call -> local variable
-        self.reads: dict[Source, str] = {}  # the variable for what a call finds
+        self.reads: dict[Source, str] = {}  # the expression for what a call finds
         self.tensors: dict[int, str] = {}
-        self._keys: tuple[list[str], list[Any]] = [], []  # keys of dicts, compared to those that were, all at once
-        self._same: list[str] = []  # what is compared to ...
-        self._things: list[Any] = []  # ... these, all at once
+        self._shapes: dict[str, list[Any]] = {}  # keys and lengths -> what they were, to be compared all at once
+        self._same: dict[str, str] = {}  # expressions of what has to be the same thing -> the name of that
+        self._long: dict[str, list[Any]] = {}  # expressions of what has many parts -> what these have to be
         replay = Replay(captured, self)
         structure, entries = self._structure_of_arguments(), self._entries()
-        arrays, forms = self._arrays()
-        tests = [unless(f"[{', '.join(self._keys[0])}] != KEYS"), unless("not all(map(is_, surroundings(), THINGS))")]
-        conditions = ["try:", *map(indented, [*structure, *tests, *entries, *arrays])]
-        conditions += ["except (LookupError, AttributeError, ValueError):", "    return MISS"]
-        known = [
-            "if LAST and all(map(is_, state, LAST)):",
-            "    state = LAST",
-            "else:",
-            *map(indented, forms or ["pass"]),
-        ]
+        arrays, state, forms = self._arrays()
+        entanglement = self._entanglement()
+        same = " or ".join(f"{found} is not {known}" for found, known in self._same.items())
+        tests = [unless(f"[{', '.join(self._shapes)}] != SHAPES")] if self._shapes else []
+        tests += [unless(same)] if same else []
+        conditions = [*structure, *arrays, *tests, *entries]
+        forms = [f"state = [{', '.join(state.values())}]", *forms, "del state"]
+        failing = ["except (LookupError, AttributeError, ValueError):", "    return MISS"]
+        as_left = replay.as_left(state.values())
+        known = ["kept = plan.kept", f"as_left = {as_left}", "if not as_left:", *map(indented, ["del kept", *forms])]
         self.source = "\n".join([
-            "def surroundings():", f"    return [{', '.join([*self._same, 'GAP'])}]", "", "",
-            "def matches(args, kwargs):", *map(indented, [*conditions, *forms, "return True"]), "", "",
-            "def call(args, kwargs, plan):", "    global LAST",
-            *map(indented, [*conditions, *known, *replay.lines()]), "",
+            "def matches(args, kwargs):", "    try:",
+            *map(indented, map(indented, [*conditions, *forms, *map(unless, entanglement)])),
+            *map(indented, failing), "    return True", "", "",
+            "def call(args, kwargs, plan):", "    try:",
+            *map(indented, map(indented, [*conditions, *known])), *map(indented, failing),
+            *map(indented, replay.lines(state.values(), entanglement)), "",
         ])  # fmt: skip
-        self._scope |= {"KEYS": self._keys[1], "THINGS": [*self._things, _GAP]}
+        self._scope["SHAPES"] = [*chain.from_iterable(self._shapes.values())]
         self.program, self.formulas = replay.program, replay.formulas
         exec(compile(self.source, "<signature of a compiled function>", "exec"), self._scope)
         self.matches: Callable[[Any, Any], Any] = self._scope["matches"]
@@ -91,21 +93,29 @@ class Signature:
     def refresh(self) -> bool:
         """Take over numbers and strings that are other objects, but equal; tell whether there were any."""
         try:
-            found = list(self._scope["surroundings"]())
+            places: list[Any] = [
+                (self._scope, known, eval(found, self._scope))
+                for found, known in self._same.items()
+                if known in self._scope
+            ]
+            for found, things in self._long.items():
+                places += zip(repeat(things), range(len(things)), eval(found, self._scope), strict=False)
         except (LookupError, AttributeError, ValueError):
             return False
-        things, before = self._scope["THINGS"], list(self._scope["THINGS"])
-        if len(found) == len(things):
-            for i, (old, new) in enumerate(zip(before, found, strict=True)):
-                if old is not new and type(old) is type(new) and is_plain(old) and old == new:
-                    things[i] = new
-        return not all(map(is_, things, before))
+        refreshed = False
+        for container, key, new in places:
+            old = container[key]
+            if old is not new and is_plain(old) and not differs(old, new):
+                container[key], refreshed = new, True
+        return refreshed
 
     # --- names ------------------------------------------------------------------------------------------------------
-    def bind(self, thing: Any, stem: str = "o") -> str:
+    def bind(self, thing: Any, stem: str = "") -> str:
         """Return the name of a constant of the code."""
         if id(thing) not in self._names:
-            self._names[id(thing)] = name = f"{stem}{len(self._names)}"
+            stem = stem or type(thing).__name__.strip("_").lower()
+            stem = stem if stem.isidentifier() and len(stem) > 2 else "thing"  # the names of local variables are short
+            self._names[id(thing)] = name = f"{stem}_{len(self._names)}"
             self._scope[name] = thing  # which keeps it alive, and its id its own
         return self._names[id(thing)]
 
@@ -146,35 +156,43 @@ class Signature:
         sources = self._captured.sources
         arrays = {(id(place.container), place.key) for s in sources if _by_place(s) for place in s.places}
         lines: list[str] = []
-        single: dict[Any, tuple[Place, Any]] = {}
         for container in self._captured.surroundings.containers:
             rest = [(p, child) for p, child in container.entries if (id(p.container), p.key) not in arrays]
             if self._is_ours(container.thing):
                 kept = [(p, child) for p, child in rest if not self._is_ours(child) and not isinstance(child, Tensor)]
                 lines += [unless(self._other(place, child)) for place, child in kept]
             elif not container.fixed:
-                single |= {(id(p.container), p.key): (p, child) for p, child in self._of_container(container, rest)}
-        self._same += [self.at(place) for place, _ in single.values()]
-        self._things += [child for _, child in single.values()]
+                lines += self._of_container(container, rest)
         return lines
 
-    def _of_container(self, container: Container, rest: list[tuple[Place, Any]]) -> list[tuple[Place, Any]]:
-        """Compare a list or a dict as a whole; return the entries that are left, to be compared one by one."""
-        if container.snapshot is None:
-            return rest
-        name, whole = self.bind(container.thing), len(rest) == len(container.entries)
-        if isinstance(container.thing, set):
-            whole, rest = True, [(container.place, thing) for thing in container.snapshot]
-        if isinstance(container.thing, dict) and not self._captured.surroundings.is_memory(container.thing):
-            self._keys[0].extend([f"*{name}", "GAP"])
-            self._keys[1].extend([*(place.key for place, _ in container.entries), _GAP])
-        if whole:
-            self._same += [f"*{name}.values()" if isinstance(container.thing, dict) else f"*{name}", "GAP"]
-            self._things += [*(child for _, child in rest), _GAP]
-        elif not isinstance(container.thing, dict):
-            self._keys[0].extend([f"len({name})"])
-            self._keys[1].extend([len(container.entries)])
-        return [] if whole else rest
+    def _of_container(self, container: Container, rest: list[tuple[Place, Any]]) -> list[str]:
+        """Lines that compare a list, a dict or a set as a whole, where it is long; else the entries one by one."""
+        thing, surroundings = container.thing, self._captured.surroundings
+        name = self.bind(thing)
+        if isinstance(thing, dict) and id(thing) not in surroundings.unordered:
+            if not surroundings.is_memory(thing):
+                self._shapes[f"*{name}"] = [place.key for place, _ in container.entries]
+        elif container.snapshot is not None:
+            self._shapes[f"len({name})"] = [len(thing)]
+        long = container.snapshot is not None and len(rest) > _LONG and len(rest) == len(container.entries)
+        if long or isinstance(thing, set):
+            found = f"{name}.values()" if isinstance(thing, dict) else name
+            self._shapes[f"len({name})"] = [len(thing)]
+            self._long[found] = things = [*(thing.values() if isinstance(thing, dict) else thing)]
+            return [unless(f"not all(map(is_, {found}, {self.bind(things, 'things')}))")]
+        for place, child in rest:
+            self._has_to_be(self.at(place), child)
+        return []
+
+    def _has_to_be(self, found: str, thing: Any) -> None:
+        """There has to be the same thing as before."""
+        if thing is None or isinstance(thing, bool):
+            self._same[found] = repr(thing)
+        elif is_plain(thing):  # an equal one may take its place
+            self._same[found] = name = f"known{len(self._same)}"
+            self._scope[name] = thing
+        else:
+            self._same[found] = self.bind(thing)
 
     def _other(self, place: Place, thing: Any) -> str:
         """The condition that something else is at a place."""
@@ -185,15 +203,16 @@ class Signature:
             return f"{at} is not {thing}"
         name = self.bind(thing)
         if is_plain(thing) and not isinstance(thing, type):
-            return f"{at} is not {name} and (type({at}) is not type({name}) or {at} != {name})"
+            return f"{at} is not {name} and differs({at}, {name})"
         return f"{at} is not {name}"
 
-    def _arrays(self) -> tuple[list[str], list[str]]:
-        """Lines that find arrays, numbers and gradients; and lines that look at the shapes of those that are state."""
+    def _arrays(self) -> tuple[list[str], dict[Any, str], list[str]]:
+        """Lines that find arrays and numbers; where the state is; and lines that look at it, if need be."""
         captured = self._captured
-        lines, forms, grads, reads = list[str](), list[str](), list[str](), list[str]()
+        lines, forms, grads = list[str](), list[str](), list[str]()
         numbers: dict[Any, list[Source]] = {}
         state: dict[Any, str] = {}
+        returned = {id(output.thing) for output in captured.outputs if output.kind == "known"}
         for source in captured.sources:
             at = self.reads[source] = f"v{len(self.reads)}"
             first = source.places[0]
@@ -203,7 +222,7 @@ class Signature:
                 node = self.node(source)
                 grads.append(f"{node}.grad is {'not ' if source.before is None else ''}None")
                 if source.before in captured.program.inputs:
-                    reads.append(
+                    lines.append(
                         f"{at} = {node}.grad._data if isinstance({node}.grad, Tensor) else asarray({node}.grad)"
                     )
             else:
@@ -216,23 +235,24 @@ class Signature:
                     found = f"asarray({found})"
                 if source.kind != "tensor" or self._is_ours(first.container):
                     lines += [unless(f"{self.at(place)} is not {self.at(first)}") for place in source.places[1:]]
+                if source.before in captured.program.state and not (self.is_copied(source) or id(source) in returned):
+                    self.reads[source] = found  # without a name for it: that would count as somebody who holds it
+                else:
+                    lines.append(f"{at} = {found}")
                 if source.before in captured.program.state:
-                    state[source.before] = found
-                    at = self.reads[source] = f"state[{captured.program.state.index(source.before)}]"
+                    state[source.before] = self.reads[source]
+                    at = f"state[{captured.program.state.index(source.before)}]"
                     forms.append(unless(self._other_form(source, at)))
                 else:
-                    lines += [f"{at} = {found}", unless(self._other_form(source, at))]
-        lines += [*([unless(" or ".join(grads))] if grads else []), *reads]
+                    lines.append(unless(self._other_form(source, at)))
         for sources in numbers.values():
             lines += self._same_number(sources)
-        return [
-            *lines,
-            f"state = [{', '.join(state[value] for value in captured.program.state if not value.weak)}]",
-        ], forms + self._nobody_else()
+        places = {value: state[value] for value in captured.program.state if not value.weak}
+        return lines, places, [*forms, *([unless(" or ".join(grads))] if grads else [])]
 
-    def _nobody_else(self) -> list[str]:
-        """Who is changed is nobody else. A plan's own arrays need not be looked at: who holds one has been noticed."""
-        lines = []
+    def _entanglement(self) -> list[str]:
+        """The conditions that somebody who is changed is somebody else, too."""
+        conditions = []
         for kind in ("tensor", "array"):
             sources = [source for source in self._captured.sources if source.kind == kind]
             changed = [source for source in sources if source.changes]
@@ -245,17 +265,24 @@ class Signature:
                 if some:
                     others = [source for source in sources if source not in some]
                     listed = ", ".join(self.at(source.places[0]) for source in [*some, *others])
-                    lines.append(unless(f"entangled({same}, {len(some)}, [{listed}])"))
-        return lines
+                    conditions.append(f"entangled({same}, {len(some)}, [{listed}])")
+        return conditions
 
     def _same_number(self, sources: list[Source]) -> list[str]:
         """A number of the same type; if it was found in several places, it still has to be the same in all of them."""
         first, at = sources[0], self.reads[sources[0]]
-        lines = [f"{at} = {self.at(first.places[0])}"]
+        places = [self.at(source.places[0]) for source in sources]
+        lines = [f"{at} = {places[0]}"]
         lines.append(unless(f"type({at}) is not {self.bind(type(first.thing), 'type')}"))
         if len(sources) > 1:
-            lines.append(unless(f"len({{{', '.join(self.at(source.places[0]) for source in sources)}}}) != 1"))
+            one_object = " is ".join([at, *places[1:]])
+            lines.append(unless(f"not ({one_object}) and len({{{', '.join(places)}}}) != 1"))
         return [*lines, f"{at} = float({at})"] if isinstance(first.thing, np.generic) else lines
+
+    def is_copied(self, source: Source) -> bool:
+        """Whether the new numbers are copied into an array that others may know."""
+        memory = self._captured.surroundings.is_memory
+        return source.written and not all(memory(place.container) for place in source.places)
 
     def _other_form(self, source: Source, at: str) -> str:
         assert source.before is not None
@@ -272,21 +299,24 @@ class Signature:
         if not source.rebound and not self._is_ours(place.container):
             self.tensors[id(tensor)] = name = self.bind(tensor, "tensor")
             if tensor.requires_grad:
-                self._same.append(f"{name}._node")
-                self._things += [tensor._node]
+                self._has_to_be(f"{name}._node", tensor._node)
                 return []
-            return [
-                unless(f"{name}._node is not None and ({name}._node.requires_grad or {name}._node.grad is not None)")
-            ]
+            return [unless(_unlike_a_constant(name))]
         self.tensors[id(tensor)] = name = f"t_{len(self.tensors)}"
         lines = [f"{name} = {self.at(place)}"]
-        lines.append(unless(f"not isinstance({name}, Tensor) or {name}.requires_grad is not {tensor.requires_grad}"))
-        other = f"not {name}.is_leaf" if tensor.requires_grad else f"{name}._node and {name}._node.grad is not None"
-        return [*lines, unless(other)]
+        lines.append(unless(f"type({name}) is not Tensor and not isinstance({name}, Tensor)"))
+        node = f"{name}._node"
+        leaf = f"{node} is None or not {node}.requires_grad or {node}.primitive is not None"
+        return [*lines, unless(leaf if tensor.requires_grad else _unlike_a_constant(name))]
 
     def node(self, source: Source) -> str:
         tensor = self.tensors[id(source.thing)]
         return f"{tensor}._node" if tensor.startswith("t_") else self.bind(source.thing._node, "node")
+
+
+def _unlike_a_constant(tensor: str) -> str:
+    """The condition that a gradient flows to a Tensor, or has done so."""
+    return f"{tensor}._node is not None and ({tensor}._node.requires_grad or {tensor}._node.grad is not None)"
 
 
 def unless(condition: str) -> str:
@@ -297,3 +327,15 @@ def unless(condition: str) -> str:
 def _by_place(source: Source) -> bool:
     """Whether other objects may come to the place of a source."""
     return source.kind in ("array", "number", "scalar") or source.rebound
+
+
+def differs(number: Any, other: Any) -> bool:
+    """Whether plain things are not the same: neither 1 and 1.0 are, nor 0.0 and -0.0."""
+    return type(number) is not type(other) or number != other or str(number) != str(other)
+
+
+def _references() -> int:
+    """How many references there are to what is in one place, and in a local variable."""
+    places = [object()]
+    found = places[0]
+    return getrefcount(found)

@@ -162,7 +162,7 @@ class StandIns:
             new: Any = now.get(source.after) if source.after else None
             if source.kind == "grad":
                 if source.thing._node is not None:
-                    parents = [source.thing._node] * source.recorded
+                    parents = (source.thing._node,) * source.recorded
                     source.thing._node.grad = None if new is None else handed_out(np.asarray(new), parents)
             elif not source.changes:
                 continue
