@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tinygrad_np import Tensor, compile, nn, no_grad, optim
@@ -461,6 +461,28 @@ def test_what_is_set_up_in_the_first_call() -> None:
     agree(f, *[X * i for i in range(6)])
 
 
+def test_what_is_set_up_again_and_again() -> None:
+    twins = [Tensor(X, requires_grad=True) for _ in range(2)]
+    optimizers = [optim.Adam([w], lr=0.1) for w in twins]
+
+    def stepping(w: Tensor, optimizer: Any) -> Callable[[], None]:
+        def step() -> None:
+            optimizer.zero_grad()
+            np.sum(w**2).backward()
+            optimizer.step()
+
+        return step
+
+    eager, step = map(stepping, twins, optimizers)
+    step = compile(step)
+    for forget in (False, False, False, *[True] * 5, False, False, False, True):
+        for optimizer in optimizers if forget else ():
+            optimizer.state.clear()
+        step()
+        eager()
+        np.testing.assert_allclose(twins[1]._data, twins[0]._data, 1e-12)
+
+
 def test_a_graph_that_would_grow() -> None:
     total, w = Tensor(0.0), Tensor(X, requires_grad=True)
 
@@ -761,11 +783,13 @@ class Small(nn.Module):
     def __init__(self, sizes: list[int]) -> None:
         self.net = nn.MLP(sizes, "tanh", dropout=0.25, dtype=np.float64, rng=0)
         self.mean = Tensor(np.zeros(sizes[-1]))
+        self.ema = Tensor(np.zeros(sizes[-1]))
 
     def forward(self, x: Any) -> Any:
         z = self.net(x)
         if self.training:
             self.mean.data = 0.9 * self.mean + 0.1 * np.mean(z.detach(), axis=0)
+            self.ema = 0.5 * self.ema + 0.5 * self.mean  # another Tensor in its place
         return z - self.mean
 
 
@@ -773,21 +797,44 @@ ACTS: dict[str, Callable[[Any, Any], Any]] = {
     "freeze": lambda model, optimizer: setattr(model.net.layers[0].weight, "requires_grad", False),
     "thaw": lambda model, optimizer: setattr(model.net.layers[0].weight, "requires_grad", True),
     "load": lambda model, optimizer: model.load_state_dict({k: v / 2 for k, v in model.state_dict().items()}),
+    "forget": lambda model, optimizer: optimizer.state.clear(),
     "restart": lambda model, optimizer: optimizer.load_state_dict(optimizer.state_dict()),
     "lr": lambda model, optimizer: optimizer.param_groups[0].update(lr=optimizer.param_groups[0]["lr"] * 0.7),
     "eval": lambda model, optimizer: model.eval(),
     "train": lambda model, optimizer: model.train(),
     "no bias": lambda model, optimizer: setattr(model.net.layers[0], "bias", None),
     "give": lambda model, optimizer: setattr(model.net.layers[-1].bias, "grad", model.net.layers[-1].bias.detach() + 1),
+    "look": lambda model, optimizer: [p.grad for p in model.parameters()],
+    "set": lambda model, optimizer: setattr(model.net.layers[-1].bias, "data", model.net.layers[-1].bias.detach() / 2),
+    "write": lambda model, optimizer: [memory["exp_avg"].fill(0.1) for memory in optimizer.state.values()],
+    "exchange": lambda model, optimizer: [
+        memory.update(exp_avg=memory["exp_avg_sq"], exp_avg_sq=np.abs(memory["exp_avg"], out=memory["exp_avg"]))
+        for memory in optimizer.state.values()
+    ],
+}
+#: What somebody may hold while steps go on: none of it changes.
+HOLDS: dict[str, Callable[[Any, Any], list[Any]]] = {
+    "hold values": lambda model, optimizer: [p.detach() for p in model.parameters()],
+    "hold views": lambda model, optimizer: [p.detach().numpy()[-1:] for p in model.parameters()],
+    "hold gradients": lambda model, optimizer: [p.grad for p in model.parameters() if p.grad is not None],
+    "hold a gradient": lambda model, optimizer: [np.asarray(model.net.layers[-1].bias.grad)],
+    "hold the mean": lambda model, optimizer: [model.mean.detach()],
+    "hold the average": lambda model, optimizer: [model.ema],
+    "let go": lambda model, optimizer: [],
 }
 CALLS = ["step", "step of a few", "step of one", "step by columns", "step backwards", "step, eager"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # shrinking takes long
 @given(
     sizes=st.lists(st.integers(1, 12), min_size=3, max_size=4),  # the last layer is never frozen, and has a bias
-    acts=st.lists(st.sampled_from([*ACTS, *CALLS, *CALLS]), min_size=6, max_size=14),
+    acts=st.lists(st.sampled_from([*ACTS, *HOLDS, *CALLS, *CALLS]), min_size=6, max_size=20),
 )
+@example(
+    sizes=[2, 3, 1], acts=["step", "step"] + [act for hold in HOLDS for act in (hold, "step", "step", "let go", "step")]
+)
+@example(sizes=[2, 3, 1], acts=["step"] * 4 + [act for what in ACTS for act in (what, "step", "step")])
+@example(sizes=[2, 3, 1], acts=["step", "step", "step", *["forget", "step"] * 4, "step"])
 def test_whatever_happens_between_steps(sizes: list[int], acts: list[str]) -> None:
     twins = [Small(sizes) for _ in range(2)]
     optimizers = [optim.Adam(twin.parameters(), lr=0.05) for twin in twins]
@@ -799,29 +846,36 @@ def test_whatever_happens_between_steps(sizes: list[int], acts: list[str]) -> No
                 optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            return loss.detach(), [p.detach() for p in model.parameters()]
+            return loss.detach()
 
         return step
 
+    def assert_alike() -> None:  # a function of its own, so that nothing is held afterwards
+        for p, q in zip(*(twin.state_dict().values() for twin in twins), strict=True):
+            np.testing.assert_allclose(q, p, 1e-9, 1e-11)
+        for p, q in zip(*(twin.parameters() for twin in twins), strict=True):
+            assert (p.node.grad is None) == (q.node.grad is None)  # who asks for q.grad makes a Tensor of it
+            if p.node.grad is not None:
+                np.testing.assert_allclose(np.asarray(q.node.grad), np.asarray(p.node.grad), 1e-8, 1e-10)
+        for mean, same in ((twins[0].mean, twins[1].mean), (twins[0].ema, twins[1].ema)):
+            np.testing.assert_allclose(same.numpy(), mean.numpy(), 1e-9, 1e-11)
+        for thing, before in held:
+            np.testing.assert_array_equal(np.asarray(thing), before)
+
     eager = list(map(stepping, twins, optimizers))
     steps = [eager[0], compile(eager[1], max_captures=40)]
-    kept: list[tuple[Any, Any]] = []
+    held: list[tuple[Any, Any]] = []
     rng = np.random.default_rng(0)
     for act in acts:
-        if act in ACTS:
+        if act in HOLDS:
+            held = [(thing, np.array(thing)) for thing in HOLDS[act](twins[1], optimizers[1])]
+        elif act in ACTS:
             for twin, optimizer in zip(twins, optimizers, strict=True):
                 ACTS[act](twin, optimizer)
-            continue
-        n = {"step of one": 1, "step of a few": 3}.get(act, 7)
-        x, y = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1]))
-        x = np.asfortranarray(x) if act == "step by columns" else x[::-1] if act == "step backwards" else x
-        (_, _), (loss, found) = [one(x, y) for one in (eager if "eager" in act else steps)]
-        kept += [(array, array.numpy().copy()) for array in (loss, *found)]
-        for p, q in zip(twins[0].parameters(), twins[1].parameters(), strict=True):
-            np.testing.assert_allclose(q.detach().numpy(), p.detach().numpy(), 1e-9, 1e-11)
-            assert (p.grad is None) == (q.grad is None)
-            if p.grad is not None:
-                np.testing.assert_allclose(np.asarray(q.grad), np.asarray(p.grad), 1e-8, 1e-10)
-        np.testing.assert_allclose(twins[1].mean.numpy(), twins[0].mean.numpy(), 1e-9, 1e-11)
-    for array, before in kept:
-        np.testing.assert_array_equal(array.numpy(), before)
+        else:
+            n = {"step of one": 1, "step of a few": 3}.get(act, 7)
+            x, y = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1]))
+            x = np.asfortranarray(x) if act == "step by columns" else x[::-1] if act == "step backwards" else x
+            expected, found = (one(x, y) for one in (eager if "eager" in act else steps))
+            np.testing.assert_allclose(found.numpy(), expected.numpy(), 1e-9, 1e-11)
+            assert_alike()

@@ -180,7 +180,8 @@ class _Harvest:
         follows = {(id(place.container), place.key) for source in single for place in source.places}
         for container in self.surroundings.containers:
             if container.regrown():
-                captured.changed.append(container.name or f"a {type(container.thing).__name__}")
+                name = container.name or f"a {type(container.thing).__name__}"
+                captured.changed[name] = [*map(id, container.snapshot)], [*map(id, container.thing)]
             elif not container.fixed:
                 for place, child in container.entries:
                     if (id(place.container), place.key) in follows or place.holds(child):
@@ -188,7 +189,7 @@ class _Harvest:
                     after = place.get()
                     if after is self._known.get(id(child), (child,))[0] or (is_plain(after) and after == child):
                         continue
-                    captured.changed.append(f"{container.name}.{place.key}".lstrip("."))
+                    captured.changed[f"{container.name}.{place.key}".lstrip(".")] = type(child), type(bare(after))
                     if is_number(child) and is_number(after):
                         captured.numbers.add((id(place.container), place.key))
 

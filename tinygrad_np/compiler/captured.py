@@ -88,8 +88,8 @@ class Captured:
         Whether what it returns can be differentiated with respect to Tensors among the arguments.
     layouts : bool
         Whether it holds only for arrays that lie in memory as these do.
-    changed : list of str
-        What the function changed that a program cannot repeat.
+    changed : dict of str to (object, object)
+        What the function changed that a program cannot repeat, and signs of what it was before and after the call.
     numbers : set of (int, key)
         The numbers among these.
     """
@@ -107,5 +107,5 @@ class Captured:
     rebuild: Callable[[list[Any]], Any] | None
     open_graph: bool
     layouts: bool
-    changed: list[str] = field(default_factory=list)
+    changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     numbers: Followed = field(default_factory=set)

@@ -98,6 +98,7 @@ class Compiled:
         self._followed: Followed = set()
         self._numbers: dict[tuple[int, Any], tuple[Any, Any]] = {}  # a number's place -> its container, the number
         self._unsteady = 0
+        self._left: dict[str, Any] = {}  # what the last call changed -> a sign of what it was then
         self.captures = 0
 
     def __reduce__(self) -> Any:
@@ -166,6 +167,9 @@ class Compiled:
         if captured.changed:
             new = captured.numbers - self._followed
             self._followed |= new
+            if not any(self._left.get(name) == found for name, (found, _) in captured.changed.items()):
+                self._unsteady = 0  # somebody has undone what the last call did
+            self._left = {name: left for name, (_, left) in captured.changed.items()}
             self._unsteady += not new
             if self._unsteady >= _PATIENCE:
                 raise CaptureError(
