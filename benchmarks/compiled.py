@@ -1,8 +1,9 @@
 """Compiled functions against NumPy tuned by hand, at close quarters: in one process, in turns, and their ratios.
 
 ``python -m benchmarks.compiled`` prints a table; ``python -m benchmarks.compiled W1 W8 --backends numpy numba`` a part
-of it. All compute the same, or it stops. With one thread, times are those of the processor, so that other programs do
-not count; with more, BLAS and the loops of compiled functions use them.
+of it; ``eager`` and ``products``, the matrix products alone, may stand there, too. All compute the same, or it stops.
+With one thread, times are those of the processor, so that other programs do not count; with more, BLAS and the loops
+of compiled functions use them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import time
 from collections.abc import Sequence
 
+from benchmarks.goals import MODES
 from benchmarks.harness import ONE_THREAD, Contender, Effort, check_agreement, limited, measure
 from benchmarks.implementations import PRODUCTS, TUNED
 from benchmarks.report import in_words
@@ -20,7 +22,9 @@ from benchmarks.worker import first_steps
 __all__ = ["measured"]
 
 #: Backend -> how its implementation is called.
-_BACKENDS = {"numpy": "tinygrad_np, compiled", "numba": "tinygrad_np, numba", "products": PRODUCTS}
+_BACKENDS = {
+    "numpy": MODES["compiled"], "numba": MODES["numba"], "eager": MODES["eager"], "products": PRODUCTS,
+}  # fmt: skip
 _AGREEMENT = 1e-3  # relative: float32, summed in other orders
 
 

@@ -14,12 +14,15 @@ from benchmarks.implementations import IMPLEMENTATIONS, LIMITS, PRODUCTS, SGEMM,
 from benchmarks.implementations.limits import Sgemm
 from benchmarks.report import Goal, Result
 from benchmarks.tasks import TASKS, Chain, Elementwise, Task, Training, Update
-from benchmarks.worker import Here, Unable, Worker
+from benchmarks.worker import Here, TooSlow, Unable, Worker
 
 __all__ = ["Compared", "peers", "side_by_side"]
 
 Contender = Worker | Here
 _TOLERANCE = 1e-3
+_SLOW = 2.0  # seconds; who takes longer gets one turn
+
+_gave_up: dict[str, Chain] = {}  # who was waited for in vain, and where: longer chains need not be tried
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,15 @@ def _started(task: Task, names: list[str], effort: Effort) -> tuple[dict[tuple[s
     left_out, kind = {}, Worker if effort.processes else Here
     for name in names:
         for threads in counts:
+            if isinstance(task, Chain) and name in _gave_up and _gave_up[name].operations < task.operations:
+                left_out[f"{name}: not tried, after {_gave_up[name].operations:,} operations were too many"] = None
+                break
             print(f"    {name}, {threads} threads", file=sys.stderr, flush=True)
             try:
                 contenders[name, threads] = kind(name, task, threads, effort)
             except Unable as reason:
+                if isinstance(task, Chain) and isinstance(reason, TooSlow):
+                    _gave_up[name] = task
                 if name not in LIMITS:
                     left_out[f"{name}: {reason}"] = None
                 break
@@ -121,14 +129,15 @@ def _started(task: Task, names: list[str], effort: Effort) -> tuple[dict[tuple[s
 
 
 def _in_turns(contenders: dict[tuple[str, int], Contender], effort: Effort) -> dict[tuple[str, int], list[float]]:
-    """Time them in turns. The slow ones get fewer: as many as their time lasts, but three if these take no minute."""
-    rounds: dict[tuple[str, int], list[float]] = {key: [] for key in contenders}
-    calls = {key: max(1, round(effort.turn / max(c.seconds(1), 1e-9))) for key, c in contenders.items()}
-    order = list(contenders)
+    """Time them in turns. The slow ones get fewer: as many as their time lasts, at least three, but one of seconds."""
+    once = {key: contender.seconds(1) for key, contender in contenders.items()}
+    calls = {key: max(1, round(effort.turn / max(seconds, 1e-9))) for key, seconds in once.items()}
+    rounds = {key: [seconds] if seconds > _SLOW else [] for key, seconds in once.items()}
+    order = [key for key, seconds in once.items() if seconds <= _SLOW]
     for turn in range(effort.turns):
         for key in order:
             spent = sum(rounds[key]) * calls[key]
-            if not turn or spent < effort.turn * effort.turns or (turn < 3 and spent < 5):
+            if turn < 3 or spent < effort.turn * effort.turns:
                 time.sleep(effort.rest)
                 rounds[key].append(contenders[key].seconds(calls[key]))
         order.append(order.pop(0))

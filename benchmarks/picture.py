@@ -15,9 +15,9 @@ __all__ = ["draw_growth", "draw_ratios", "pictures"]
 
 #: Name -> marker, colour, size.
 _STYLES = {
-    f"{OURS}, compiled": ("o", "#08519c", 90),
-    f"{OURS}, numba": ("o", "#6baed6", 90),
-    f"{OURS}, eager": ("o", "#e6550d", 90),
+    f"{OURS}, compiled": ("o", "#08519c", 75),
+    f"{OURS}, numba": ("o", "#6baed6", 75),
+    f"{OURS}, eager": ("o", "#e6550d", 75),
     "PyTorch": ("s", "#444444", 40),
     "torch.compile": ("D", "#999999", 36),
     "JAX, jit": ("^", "#238b45", 50),
@@ -43,7 +43,7 @@ def pictures(results: Mapping[str, Result], folder: Path, prefix: str = "") -> N
 
 
 def draw_ratios(results: list[Result], path: Path) -> None:
-    """One line for each workload, one mark for each implementation: its time relative to the baseline, in logs."""
+    """One line for each workload: below it our modes, above it the others, by their time relative to the baseline."""
     figure, (axes,) = _figure(9.5, 1.5 + 0.42 * len(results), 1)
     marked: dict[str, Any] = {}
     for i, result in enumerate(results):
@@ -51,9 +51,9 @@ def draw_ratios(results: list[Result], path: Path) -> None:
         for name, ratio in result.ratios.items():
             if name in _STYLES and name != TUNED:
                 marker, colour, size = _STYLES[name]
-                front = 4 if name.startswith(OURS) else 3
+                height = i + (0.14 if name.startswith(OURS) else -0.14)
                 marked[name] = axes.scatter(
-                    [ratio], [i], s=size, marker=marker, color=colour, zorder=front, edgecolors="white", linewidths=0.7
+                    [ratio], [height], s=size, marker=marker, color=colour, zorder=3, edgecolors="white", linewidths=0.7
                 )
     axes.axvline(1, color="black", linewidth=1, zorder=1)
     axes.set_xscale("log")

@@ -165,9 +165,9 @@ def _side_by_side(result: Result) -> str:
 
 def table(head: list[str], rows: list[list[str]]) -> str:
     """Return a table in Markdown."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    widths = [max(3, *map(len, column)) for column in zip(head, *rows, strict=True)]
     line = "| {} |".format
-    ruler = ["-" * max(width, 3) for width in widths]
+    ruler = ["-" * width for width in widths]
     return "\n".join(
         line(" | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))) for row in (head, ruler, *rows)
     )

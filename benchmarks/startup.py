@@ -36,7 +36,7 @@ def startup(effort: Effort) -> Result:
     with TemporaryDirectory() as cache:
         for module in here.values():
             _seconds(module, cache)  # compiles, and writes what Python caches
-        for _ in range(min(effort.rounds, 9)):
+        for _ in range(effort.turns):
             for name, module in here.items():
                 rounds[name].append(_seconds(module, cache))
     times = Times(rounds)

@@ -50,14 +50,14 @@ def whole_run(effort: Effort) -> Result:
             "threads": min(tried, key=tried.get),
         }  # type: ignore[arg-type]
     times = Times({name: [min(tried.values())] for name, tried in seconds.items()})
-    where = effort.data.name if effort.data else "synthetic images of MNIST's size"
+    notes = [f"the images are {effort.data.name if effort.data else 'synthetic, and as many as those of MNIST'}"]
     return Result(
-        f"W12: {'-'.join(map(str, _NETWORK.sizes))}, batch {_NETWORK.batch}, trained to {_ACCURACY:.1%} on {where}",
+        f"W12: training of {'-'.join(map(str, _NETWORK.sizes))}, batch {_NETWORK.batch}, adam, to {_ACCURACY:.1%}",
         goals_of("W12", times),
         times.medians(),
         TUNED,
         {name: times.ratio(name, TUNED) for name in times.medians()},
-        missing,
+        [*notes, *missing],
         details=details,
     )
 

@@ -25,13 +25,17 @@ from benchmarks.harness import Clock, Effort, environment_of
 from benchmarks.implementations import implementation
 from benchmarks.tasks import Task, Training
 
-__all__ = ["First", "Here", "Unable", "Worker", "array_memory", "first_steps"]
+__all__ = ["First", "Here", "TooSlow", "Unable", "Worker", "array_memory", "first_steps"]
 
 _STEPS = 5  # whose results must agree before anything is measured
 
 
 class Unable(Exception):
     """An implementation takes no part, and why."""
+
+
+class TooSlow(Unable):
+    """There was no patience left."""
 
 
 @dataclass
@@ -206,7 +210,7 @@ class Worker:
         theirs.close()
         try:
             if not self._pipe.poll(effort.patience):
-                raise Unable(f"no result within {effort.patience:.0f} s")
+                raise TooSlow(f"no result within {effort.patience:.0f} s")
             first = self._answer()
         except BaseException:
             self.stop()

@@ -174,6 +174,19 @@ def test_who_cannot_take_part_says_why():
         Worker(PRODUCTS, Chain(10), 1, Effort(1, 0.0, (), patience=0.0))
 
 
+def test_who_was_too_slow_at_a_chain_is_not_tried_at_longer_ones(monkeypatch):
+    from benchmarks import peers
+    from benchmarks.harness import Effort
+    from benchmarks.tasks import Chain
+
+    monkeypatch.setattr(peers, "_gave_up", {})
+    impatient = Effort(1, 0.0, (), patience=0.0)
+    assert peers._started(Chain(10), ["MyGrad"], impatient) == ({}, ["MyGrad: no result within 0 s"])
+    patient = Effort(1, 0.0, ())
+    told = "MyGrad: not tried, after 10 operations were too many"
+    assert peers._started(Chain(20), ["MyGrad"], patient) == ({}, [told])
+
+
 def test_goals_of_a_kind_stand_in_one_table():
     from benchmarks.report import Goal, Result, to_markdown
 

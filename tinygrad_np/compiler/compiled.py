@@ -223,11 +223,10 @@ class Compiled:
     @property
     def graph(self) -> Pictures:
         """Two drawings: what was captured, and what the passes have made of it."""
-        from tinygrad_np.compiler.pictures import Pictures, outlined
-        from tinygrad_np.draw import Drawing
+        from tinygrad_np.compiler.pictures import Pictures, drawn
 
         case = self._case()
-        return Pictures(*(Drawing(outlined(program)) for program in (case.program, case.plan.program)))
+        return Pictures(drawn(case.program), drawn(case.plan.program))
 
     @property
     def source(self) -> str:
