@@ -255,7 +255,15 @@ def jvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...])
 def hvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the product of the Hessian of a scalar ``function`` at ``primals`` with ``tangents``: ``H v``.
 
-    The gradient of ``<grad f(x), v>`` (Pearlmutter, 1994): it costs a few gradients, and never forms the matrix.
+    The gradient is differentiated once more, with ``v`` for its cotangent: ``v^T H``, and the Hessian is symmetric
+    (Pearlmutter, 1994). It costs a few gradients, and never forms the matrix.
+
+    Parameters
+    ----------
+    function : callable
+        Returns a Tensor with one element.
+    primals, tangents : tuple
+        One entry per argument; a tangent has the structure and shapes of its argument.
 
     Returns
     -------
@@ -271,14 +279,14 @@ def hvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...])
         raise TypeError("hvp takes tuples of arguments: hvp(f, (x,), (v,))")
     everything = tuple(range(len(primals)))
     directions, _ = flatten(tangents)
-
-    def slope(*args: Any) -> Any:
-        gradients, _ = flatten(grad(function, everything)(*args))
-        if len(gradients) != len(directions):
-            raise ValueError(f"{len(gradients)} arrays to differentiate by, but {len(directions)} tangents")
-        return sum(np.sum(g * v) for g, v in zip(gradients, directions, strict=True))
-
-    products: tuple[Any, ...] = grad(slope, everything)(*primals)
+    trace = _Trace(grad(function, everything), primals, {}, everything)
+    if len(directions) != len(trace.outputs):
+        raise ValueError(f"{len(trace.outputs)} arrays to differentiate by, but {len(directions)} tangents")
+    trace.name = "the gradient"  # where errors speak of its cotangent
+    create = trace.create_graph or (
+        trace.recorded_outside and any(isinstance(v, Tensor) and v.requires_grad for v in directions)
+    )
+    products: tuple[Any, ...] = trace.rebuild(trace.pull_back(directions, create, retain_graph=False))
     return products
 
 
