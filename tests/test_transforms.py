@@ -165,7 +165,10 @@ def test_a_pullback_can_be_called_again():
         (lambda: jvp(np.tanh, np.ones(2), np.ones(2)), r"jvp takes tuples"),
         (lambda: jvp(np.tanh, (np.ones(2),), (np.ones(3),)), r"the tangent has shape \(3,\)"),
         (lambda: hvp(lambda x: np.sum(x), (np.ones(2),), ()), r"1 arrays to differentiate by, but 0 tangents"),
-        (lambda: hvp(lambda x: np.sum(x * x), (np.ones(2),), (np.ones(3),)), r"gradient has shape \(3,\), but .* \(2,\)"),
+        (
+            lambda: hvp(lambda x: np.sum(x * x), (np.ones(2),), (np.ones(3),)),
+            r"gradient has shape \(3,\), but .* \(2,\)",
+        ),
         (lambda: vjp(np.tanh, np.ones(2))[1](np.ones(3)), r"the cotangent of tanh has shape \(3,\)"),
     ],
 )

@@ -95,18 +95,20 @@ def fit(g: Array, node: Any) -> Array:
 
 def _named(node: Node, vjp: VJP, wrt: tuple[int, ...] = ()) -> dict[str, Any]:
     """What a rule asked for by keyword: metadata, shapes, positions."""
-    primitive, parents = node.primitive, node.parents
+    metadata, primitive = node.metadata, node.primitive
     assert primitive is not None
     named: dict[str, Any] = {}
     for name in vjp.names:
-        if name in primitive.metadata:
-            named[name] = node.metadata.get(name, primitive.metadata[name])
+        if name in metadata:
+            named[name] = metadata[name]
+        elif name in primitive.metadata:
+            named[name] = primitive.metadata[name]
         elif name == "wrt":
             named[name] = wrt
         elif name == "shapes":
-            named[name] = [_shape(parent) for parent in parents[len(primitive.arguments) - 1 :]]
+            named[name] = [_shape(parent) for parent in node.parents[len(primitive.arguments) - 1 :]]
         else:
-            named[name] = _shape(parents[primitive.arguments.index(name.removesuffix("_shape"))])
+            named[name] = _shape(node.parents[primitive.arguments.index(name.removesuffix("_shape"))])
     return named
 
 
@@ -118,16 +120,18 @@ def _lifted(node: Node, saved: tuple[Any, ...], lift: Lift) -> tuple[Any, ...]:
     """The saved arrays as Tensors of the nodes that they belong to, so that derivatives flow through them."""
     primitive, parents = node.primitive, node.parents
     assert primitive is not None
-    n = len(primitive.arguments)
+    n, lifted = len(primitive.arguments), []
+    for slot, array in zip(primitive.slots, saved, strict=True):
+        if array is None:
+            lifted.append(None)
+        elif slot == n:
+            lifted.append(lift(array, node))
+        elif primitive.variadic and slot == n - 1:
+            lifted.append(tuple(_lifted_operand(*pair, lift) for pair in zip(array, parents[slot:], strict=True)))
+        else:
+            lifted.append(_lifted_operand(array, parents[slot], lift))
+    return tuple(lifted)
 
-    def of(parent: Any, array: Array) -> Array:
-        return lift(array, parent) if array is not None and getattr(parent, "requires_grad", False) else array
 
-    return tuple(
-        of(node, array)
-        if slot == n
-        else tuple(map(of, parents[n - 1 :], array))
-        if primitive.variadic and slot == n - 1 and array is not None
-        else of(parents[slot], array)
-        for slot, array in zip(primitive.slots, saved, strict=True)
-    )
+def _lifted_operand(array: Array, parent: Any, lift: Lift) -> Array:
+    return lift(array, parent) if array is not None and getattr(parent, "requires_grad", False) else array

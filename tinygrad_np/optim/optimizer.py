@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_np.errors.warning import warn
-from tinygrad_np.optim.packing import parts, together
+from tinygrad_np.optim.packing import is_small, memory, parts
 from tinygrad_np.optim.state import check_options, python_number, read_state, written_state
 from tinygrad_np.spent import used_again
 from tinygrad_np.tensor import Tensor
@@ -154,22 +154,33 @@ class Optimizer:
             lr = options["lr"] = python_number(group["lr"])
             decay, decoupled = float(options.pop("weight_decay")), options.pop("decoupled_weight_decay")
             buffers = self._buffers(options)
-            gradients: dict[Tensor, Array] = {}
+            keeps = 1 - lr * decay if decay and decoupled else None  # of each parameter
+            small: dict[tuple[int, int], list[tuple[Tensor, Array]]] = {}
             for p in group["params"]:
                 if (gradient := p.grad) is None:
                     continue
                 stale |= used_again(gradient)
-                gradients[p] = decay * p._data + gradient._data if decay and not decoupled else gradient._data
+                value, g = p._data, gradient._data
                 state = self.state.get(p) or self.state.setdefault(p, {"step": 0})
                 for name in buffers:
                     if name not in state:
-                        state[name] = np.zeros_like(p._data)
+                        state[name] = np.zeros_like(value)
                 state["step"] += 1
-            for params, g, t, memory in together(self, gradients, buffers):
-                self._change(g, t, memory, **options)
-                for p, change in parts(t, params):
-                    value = p._data * (1 - lr * decay) if decay and decoupled else p._data
-                    p._data = np.subtract(value, change, out=change if change is t else None)
+                if decay and not decoupled:
+                    g = decay * value + g
+                if buffers and is_small(value):
+                    small.setdefault((id(value.dtype), state["step"]), []).append((p, g))
+                    continue
+                t = np.empty_like(value)
+                self._change(g, t, state, **options)
+                p._data = np.subtract(value if keeps is None else value * keeps, t, t)
+            for (_, step), members in small.items():
+                params, gs = zip(*members, strict=True)
+                g = np.concatenate([g.reshape(-1) for g in gs])
+                t = np.empty_like(g)
+                self._change(g, t, {"step": step} | memory(self, params, buffers), **options)
+                for p, change in zip(params, parts(t, params), strict=True):
+                    p._data = (p._data if keeps is None else p._data * keeps) - change
         if stale:
             warn(
                 f"{self._name}.step: the gradients still contain what an earlier step has used, for backward() adds to "
