@@ -120,7 +120,8 @@ def _lifted(node: Node, saved: tuple[Any, ...], lift: Lift) -> tuple[Any, ...]:
     """The saved arrays as Tensors of the nodes that they belong to, so that derivatives flow through them."""
     primitive, parents = node.primitive, node.parents
     assert primitive is not None
-    n, lifted = len(primitive.arguments), []
+    n = len(primitive.arguments)
+    lifted: list[Any] = []
     for slot, array in zip(primitive.slots, saved, strict=True):
         if array is None:
             lifted.append(None)

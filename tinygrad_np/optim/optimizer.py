@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_np.errors.warning import warn
-from tinygrad_np.optim.packing import is_small, memory, parts
+from tinygrad_np.optim.packing import common_memory, is_small, parts
 from tinygrad_np.optim.state import check_options, python_number, read_state, written_state
 from tinygrad_np.spent import used_again
 from tinygrad_np.tensor import Tensor
@@ -178,7 +178,7 @@ class Optimizer:
                 params, gs = zip(*members, strict=True)
                 g = np.concatenate([g.reshape(-1) for g in gs])
                 t = np.empty_like(g)
-                self._change(g, t, {"step": step} | memory(self, params, buffers), **options)
+                self._change(g, t, {"step": step} | common_memory(self, params, buffers), **options)
                 for p, change in zip(params, parts(t, params), strict=True):
                     p._data = (p._data if keeps is None else p._data * keeps) - change
         if stale:

@@ -19,7 +19,7 @@ from tinygrad_np.tensor import Tensor
 if TYPE_CHECKING:
     from tinygrad_np.optim.optimizer import Optimizer
 
-__all__ = ["is_small", "memory", "parts"]
+__all__ = ["common_memory", "is_small", "parts"]
 
 Array = np.ndarray[Any, Any]
 Memory = dict[str, Any]
@@ -33,7 +33,7 @@ _packs: WeakKeyDictionary[Optimizer, dict[Tensors, _Pack]] = WeakKeyDictionary()
 
 def is_small(value: Any) -> bool:
     """Whether a parameter of this value is better off in a vector with others."""
-    return value.__class__ is np.ndarray and value.size <= _SMALL and value.flags.c_contiguous  # type: ignore[no-any-return]
+    return value.__class__ is np.ndarray and value.size <= _SMALL and value.flags.c_contiguous
 
 
 def parts(vector: Array, arrays: Iterable[Any]) -> Iterator[Array]:
@@ -44,7 +44,7 @@ def parts(vector: Array, arrays: Iterable[Any]) -> Iterator[Array]:
         yield vector[start:end].reshape(array.shape)
 
 
-def memory(optimizer: Optimizer, params: Tensors, buffers: tuple[str, ...]) -> dict[str, Array]:
+def common_memory(optimizer: Optimizer, params: Tensors, buffers: tuple[str, ...]) -> dict[str, Array]:
     """What the optimizer remembers of several parameters, as vectors of which the arrays in its ``state`` are views."""
     packs = _packs.setdefault(optimizer, {})
     pack, states = packs.get(params), [optimizer.state[p] for p in params]
