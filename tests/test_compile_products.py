@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import Builder
 
-from tinygrad_np.compiler.blas import small_product
+from tinygrad_np.compiler import products
+from tinygrad_np.compiler.blas import Blas
 from tinygrad_np.compiler.plan import build
 from tinygrad_np.compiler.products import lengths
 
@@ -46,8 +47,17 @@ def _lying(array: Any, how: str) -> Any:
     ((200, 15, 128), (10, 64, 15)), ((203, 15, 128), (6, 64, 15)),  # rows and columns
     ((1, 200, 200), None), ((200, 200, 1), None), ((200, 20, 2), None), ((50, 100, 130), None),
 ])  # fmt: skip
-def test_products_in_parts(shape: tuple[int, int, int], cut: tuple[int, ...] | None, dtype: Any, tmp_path: Any) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_products_in_parts(
+    shape: tuple[int, int, int],
+    cut: tuple[int, ...] | None,
+    dtype: Any,
+    threads: int,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Of whole numbers, so that sums are exact in any order."""
+    monkeypatch.setattr(products, "_WORTH_A_THREAD", 0)
     m, k, n = shape
     rng = np.random.default_rng(0)
     x, w, z = (rng.integers(-9, 9, sides).astype(dtype) for sides in ((m, k), (k, n), (m, n)))
@@ -59,9 +69,10 @@ def test_products_in_parts(shape: tuple[int, int, int], cut: tuple[int, ...] | N
     back = built(np.matmul, built(np.multiply, product, 2.0), built(np.transpose, b, (1, 0)))
     built.program.results = [built(np.add, product, 1.0), back, gradient]
     built.program.updates = {b: gradient}
-    plan = build(built.program, small=10**4)
+    plan = build(built.program, blas=Blas(10**4, threads))
     assert lengths(m, k, n, 10**4) == cut
-    assert not cut or "matmul(x" in plan.source
+    if cut and (threads == 1 or min(m, n) <= 32):
+        assert ("matmul(x" if threads == 1 else "by_two(x") in plan.source
     plan.save_source(tmp_path / "step.py")
     alone = runpy.run_path(str(tmp_path / "step.py"))
     alone["STATE"][0][...] = w
@@ -81,7 +92,7 @@ def test_what_blas_tells_of_itself() -> None:
     threadpoolctl = pytest.importorskip("threadpoolctl")
     (found,) = [info for info in threadpoolctl.threadpool_info() if "numpy.libs" in info["filepath"]] or [{}]
     fast = found.get("architecture") in ("SkylakeX", "Cooperlake", "SapphireRapids")
-    with threadpoolctl.threadpool_limits(1):
-        assert (small_product() > 0) == fast
-    with threadpoolctl.threadpool_limits(2):
-        assert small_product() == 0
+    for threads in (1, 2):
+        with threadpoolctl.threadpool_limits(threads):
+            assert (Blas.of_numpy().small > 0) == fast
+            assert not fast or Blas.of_numpy().threads == min(threads, found["num_threads"])

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_np.compiler import fused as fusion
 from tinygrad_np.compiler import fused_turns, loops, products, runtime, turns
-from tinygrad_np.compiler.blas import small_product
+from tinygrad_np.compiler.blas import Blas
 from tinygrad_np.compiler.memory import placed
 from tinygrad_np.compiler.passes import optimized
 from tinygrad_np.compiler.program import Program
@@ -42,10 +42,10 @@ class _Options(NamedTuple):
     threads: int
     large: int
     block: int
-    small: int
+    blas: Blas
 
 
-_HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, halves, memory, rows, scratch\n"
+_HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, by_two, halves, memory, rows, scratch\n"
 
 
 class Step:
@@ -214,7 +214,7 @@ def build(
     threads: int | None = None,
     large: int | None = None,
     block: int = loops.BLOCK,
-    small: int | None = None,
+    blas: Blas | None = None,
 ) -> Plan:
     """Optimize a program and compile it.
 
@@ -229,9 +229,8 @@ def build(
         From how many elements on arrays are gone through block by block.
     block : int
         Bytes of a block.
-    small : int
-        Matrix products of more multiplications are cut into parts, where that may be faster; 0: they are not. As suits
-        the BLAS that NumPy has, if it is not given.
+    blas : Blas
+        What multiplies matrices, if it is to be taken for another than it is.
 
     Raises
     ------
@@ -245,9 +244,9 @@ def build(
         loops.available_threads() if threads is None else threads,
         _LARGE[backend] if large is None else large,
         block,
-        small_product() if small is None else small,
+        blas or Blas.of_numpy(),
     )
-    program = rolled(optimized(program), options.large, options.small)
+    program = rolled(optimized(program), options.large, options.blas.small)
     return Plan(program, _written(program, options), options)
 
 
@@ -266,7 +265,7 @@ def _written(program: Program, options: _Options, full: bool = False) -> Source:
         elif isinstance(item.steps[-1].function, Roll):
             kind = fused_turns if numba and fused_turns.can_fuse(item.steps[-1]) else turns
             looped[item] = kind.write, kind.planned(item, i, memory)
-        elif parts := products.planned(item.steps[0], i, memory, options.small):
+        elif parts := products.planned(item.steps[0], i, memory, options.blas, options.threads):
             cut[item] = parts
     memory.pack()
     source = Source(program, memory, full)

@@ -4,6 +4,9 @@ OpenBLAS copies the operands of a large product into an order of its own. A prod
 that: 209 x 12288 times 12288 x 20 takes half the time in parts that need no copies, 64 x 784 times 784 x 128 four
 fifths. Up to where, and where products are left whole, was measured; it depends on shapes only, so that results
 are the same bits in each run.
+
+With two threads, OpenBLAS gains nearly half of the time of wide products, and these are left to it. The parts of
+thin ones are shared among two threads of our own.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinygrad_np.compiler.blas import Blas
 from tinygrad_np.compiler.kinds import is_contraction
 from tinygrad_np.compiler.memory import Memory
 from tinygrad_np.compiler.packing import Block
@@ -25,6 +29,8 @@ __all__ = ["Parts", "lengths", "planned", "write"]
 _ROWS = 8  # of the result: with fewer at a time, the second operand is read too often
 _COLUMNS = 64
 _SUMMED = 96  # terms of a sum per part: with fewer, the sums of the parts take longer than the parts
+_THIN = 32  # rows or columns
+_WORTH_A_THREAD = 1 << 23  # multiplications: less is done before the other thread is awake
 _CACHED = 1 << 18  # elements of a second operand that stays in the second-level cache
 
 
@@ -38,12 +44,15 @@ class Parts:
         At least one of them is as many as there are.
     sums : Block or None
         Memory for the sums, if these are in parts.
+    threads : int
+        How many compute the parts.
     """
 
     rows: int
     columns: int
     terms: int
     sums: Block | None = None
+    threads: int = 1
 
 
 def lengths(m: int, k: int, n: int, small: int) -> tuple[int, int, int] | None:
@@ -73,7 +82,7 @@ def _even(length: int, most: int, step: int) -> int:
     return max(divisors, default=most - most % step)
 
 
-def planned(step: Value, index: int, memory: Memory, small: int) -> Parts | None:
+def planned(step: Value, index: int, memory: Memory, blas: Blas, threads: int) -> Parts | None:
     """Decide whether, and how, the step of an item is cut; allocate what it needs for its time."""
     if not is_contraction(step) or step not in memory.place or any(len(arg.shape) != 2 for arg in step.args):
         return None
@@ -83,11 +92,12 @@ def planned(step: Value, index: int, memory: Memory, small: int) -> Parts | None
     if seen(a) is seen(b) or memory.stands_upright(b):  # these products have ways of their own in BLAS
         return None
     (m, k), n = a.shape, step.shape[1]
-    found = lengths(m, k, n, small)
-    if found is None:
+    found = lengths(m, k, n, blas.small)
+    if found is None or (blas.threads > 1 and min(m, n) > _THIN):
         return None
     count = -(-k // found[2])
-    return Parts(*found, memory.temporary(count * m * n * step.dtype.itemsize, index) if count > 1 else None)
+    sums = memory.temporary(count * m * n * step.dtype.itemsize, index) if count > 1 else None
+    return Parts(*found, sums, min(threads, blas.threads) if m * k * n >= _WORTH_A_THREAD else 1)
 
 
 def write(source: Source, step: Value, parts: Parts) -> None:
@@ -103,7 +113,7 @@ def _by_rows(source: Source, step: Value, parts: Parts) -> None:
     these = "" if full == m else f"[:{full}]"
     x = _text(source, a, f"{{}}{these}.reshape({m // rows}, {rows}, {k})")
     out = _text(source, step, f"{{}}{these}.reshape({m // rows}, {rows}, {n})")
-    source.body.append(f"{source.function(np.matmul)}({x}, {source.name(b)}, {out})  # {step.shape}, {rows} rows each")
+    _multiply(source, parts, x, source.name(b), out, f"{step.shape}, {rows} rows each")
     _rest_of_rows(source, step, full)
 
 
@@ -117,7 +127,7 @@ def _by_columns(source: Source, step: Value, parts: Parts) -> None:
     out = _text(
         source, step, f"{{}}{these}.reshape({m // rows}, {rows}, {n // columns}, {columns}).transpose(2, 0, 1, 3)"
     )
-    source.body.append(f"{source.function(np.matmul)}({x}, {y}, {out})  # {step.shape}, {rows} x {columns} each")
+    _multiply(source, parts, x, y, out, f"{step.shape}, {rows} x {columns} each")
     _rest_of_rows(source, step, full)
 
 
@@ -139,7 +149,7 @@ def _by_terms(source: Source, step: Value, parts: Parts) -> None:
     x = _text(source, a, f"{{}}[:, :{full}].reshape({m}, {k // terms}, {terms}).transpose(1, 0, 2)")
     y = _text(source, b, f"{{}}[:{full}].reshape({k // terms}, {terms}, {n})")
     first = sums if full == k else source.once(f"{sums}_first", f"{sums}[:-1]")
-    source.body.append(f"{source.function(np.matmul)}({x}, {y}, {first})  # {step.shape}, {terms} terms each")
+    _multiply(source, parts, x, y, first, f"{step.shape}, {terms} terms each")
     if full < k:
         x, y = _text(source, a, f"{{}}[:, {full}:]"), _text(source, b, f"{{}}[{full}:]")
         last = source.once(f"{sums}_last", f"{sums}[-1]")
@@ -147,6 +157,11 @@ def _by_terms(source: Source, step: Value, parts: Parts) -> None:
     flat = source.once(f"{sums}_flat", f"{sums}.reshape({count}, {size(step)})")
     out = _text(source, step, f"{{}}.reshape({size(step)})")
     source.body.append(f"{source.function(np.dot)}({ones}, {flat}, {out})")
+
+
+def _multiply(source: Source, parts: Parts, x: str, y: str, out: str, comment: str) -> None:
+    function = "by_two" if parts.threads > 1 else source.function(np.matmul)
+    source.body.append(f"{function}({x}, {y}, {out})  # {comment}")
 
 
 def _text(source: Source, value: Value, text: str) -> str:

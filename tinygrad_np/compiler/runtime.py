@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["array", "blocks", "both", "halves", "memory", "rows", "scratch"]
+__all__ = ["array", "blocks", "both", "by_two", "halves", "memory", "rows", "scratch"]
 
 
 def memory(nbytes: int) -> Any:
@@ -70,6 +70,18 @@ def halves(loop: Callable[..., None], n: int, length: int, *arguments: Any) -> N
         raise error
 
 
+def by_two(a: Any, b: Any, out: Any) -> None:
+    """Multiply matrices, one pair after the other, the second half of them in another thread."""
+    middle = -(-len(out) // 2)
+    parts = [slice(middle), slice(middle, None)]
+    both(_multiply, [(a[part], b[part] if b.ndim > 2 else b, out[part]) for part in parts])
+
+
+def _multiply(rows: list[Any]) -> None:
+    for a, b, out in rows:
+        np.matmul(a, b, out)
+
+
 _workers: dict[int, SimpleQueue[Any]] = {}
 
 
@@ -87,10 +99,11 @@ def _other_thread(loop: Callable[..., None], *arguments: Any) -> SimpleQueue[Any
 def _work(tasks: SimpleQueue[Any]) -> None:
     while True:
         context, loop, arguments, done = tasks.get()
+        failed: BaseException | None = None
         try:
             context.run(loop, *arguments)
         except BaseException as error:  # it belongs to the thread that asked
-            done.put(error)
-        else:
-            done.put(None)
-        del context, loop, arguments, done
+            failed = error
+        del context, loop, arguments  # who asked counts on nobody else holding its arrays
+        done.put(failed)
+        del done, failed
