@@ -64,7 +64,7 @@ def test_streams_of_one_loop_do_not_begin_at_the_same_place_of_a_page() -> None:
         assert blocks[-1].offset + blocks[-1].nbytes <= end
     places = [0, *(block.offset % 4096 for block in (*states, *results) if block.nbytes > 4096)]
     assert all(min((a - b) % 4096, (b - a) % 4096) >= 256 for a in places for b in places if a is not b)
-    assert runtime.memory(1 << 16).ctypes.data % 4096 == 0
+    assert runtime.memory(1 << 18).ctypes.data % 4096 == 0
 
 
 def test_what_is_written_is_a_copy(tmp_path: Any) -> None:

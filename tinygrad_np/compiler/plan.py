@@ -45,7 +45,9 @@ class _Options(NamedTuple):
     blas: Blas
 
 
-_HELPERS = "from tinygrad_np.compiler.runtime import array, blocks, both, by_two, halves, memory, rows, scratch\n"
+_HELPERS = (
+    "from tinygrad_np.compiler.runtime import array, blocks, both, by_two, halves, memory, rows, scratch, total\n"
+)
 
 
 class Step:

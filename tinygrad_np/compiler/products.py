@@ -20,17 +20,17 @@ from tinygrad_np.compiler.kinds import is_contraction
 from tinygrad_np.compiler.memory import Memory
 from tinygrad_np.compiler.packing import Block
 from tinygrad_np.compiler.program import Value
-from tinygrad_np.compiler.rewriting import size
 from tinygrad_np.compiler.source import Source
 from tinygrad_np.compiler.views import seen
 
 __all__ = ["Parts", "lengths", "planned", "write"]
 
 _ROWS = 8  # of the result: with fewer at a time, the second operand is read too often
-_COLUMNS = 64
+_COLUMNS = 32
 _SUMMED = 96  # terms of a sum per part: with fewer, the sums of the parts take longer than the parts
 _THIN = 32  # rows or columns
 _WORTH_A_THREAD = 1 << 23  # multiplications: less is done before the other thread is awake
+_ROOM = 1 << 17  # bytes for the sums of some parts, before they are added up
 _CACHED = 1 << 18  # elements of a second operand that stays in the second-level cache
 
 
@@ -42,17 +42,20 @@ class Parts:
     ----------
     rows, columns, terms : int
         At least one of them is as many as there are.
-    sums : Block or None
-        Memory for the sums, if these are in parts.
     threads : int
         How many compute the parts.
+    room : int
+        How many sums of parts there is memory for at a time ...
+    sums : Block or None
+        ... in this block: and, for each thread, for the sum of all.
     """
 
     rows: int
     columns: int
     terms: int
+    threads: int
+    room: int = 0
     sums: Block | None = None
-    threads: int = 1
 
 
 def lengths(m: int, k: int, n: int, small: int) -> tuple[int, int, int] | None:
@@ -63,7 +66,7 @@ def lengths(m: int, k: int, n: int, small: int) -> tuple[int, int, int] | None:
     Examples
     --------
     >>> lengths(64, 784, 128, 10**6), lengths(209, 12288, 20, 10**6), lengths(512, 784, 256, 10**6)
-    ((8, 128, 784), (209, 20, 192), (16, 64, 784))
+    ((8, 128, 784), (209, 20, 192), (32, 32, 784))
     """
     if min(m, n) < 2 or m * k * n <= small:
         return None
@@ -95,9 +98,12 @@ def planned(step: Value, index: int, memory: Memory, blas: Blas, threads: int) -
     found = lengths(m, k, n, blas.small)
     if found is None or (blas.threads > 1 and min(m, n) > _THIN):
         return None
-    count = -(-k // found[2])
-    sums = memory.temporary(count * m * n * step.dtype.itemsize, index) if count > 1 else None
-    return Parts(*found, sums, min(threads, blas.threads) if m * k * n >= _WORTH_A_THREAD else 1)
+    used = min(threads, blas.threads) if m * k * n >= _WORTH_A_THREAD else 1
+    if found[2] == k:
+        return Parts(*found, used)
+    nbytes = m * n * step.dtype.itemsize
+    room = max(1, min(_ROOM // nbytes, -(-k // found[2] // used)))
+    return Parts(*found, used, room, memory.temporary(used * (1 + room) * nbytes, index))
 
 
 def write(source: Source, step: Value, parts: Parts) -> None:
@@ -142,21 +148,17 @@ def _by_terms(source: Source, step: Value, parts: Parts) -> None:
     a, b = step.args
     (m, k), n, terms, block = a.shape, step.shape[1], parts.terms, parts.sums
     assert block is not None
-    full, count = k // terms * terms, -(-k // terms)
-    dtype = repr(step.dtype.name)
-    sums = source.once("sums", f"array(arena, {block.offset}, ({count}, {m}, {n}), {dtype})")
-    ones = source.once("ones", f"np.ones({count}, {dtype})")
+    full, shape = k // terms * terms, (parts.threads, 1 + parts.room, m, n)
+    sums = source.once("sums", f"array(arena, {block.offset}, {shape}, {step.dtype.name!r})")
     x = _text(source, a, f"{{}}[:, :{full}].reshape({m}, {k // terms}, {terms}).transpose(1, 0, 2)")
     y = _text(source, b, f"{{}}[:{full}].reshape({k // terms}, {terms}, {n})")
-    first = sums if full == k else source.once(f"{sums}_first", f"{sums}[:-1]")
-    _multiply(source, parts, x, y, first, f"{step.shape}, {terms} terms each")
+    out = source.name(step)
+    source.body.append(f"total({x}, {y}, {sums}, {out})  # {step.shape}, {terms} terms each")
     if full < k:
         x, y = _text(source, a, f"{{}}[:, {full}:]"), _text(source, b, f"{{}}[{full}:]")
-        last = source.once(f"{sums}_last", f"{sums}[-1]")
-        source.body.append(f"{source.function(np.dot)}({x}, {y}, {last})")
-    flat = source.once(f"{sums}_flat", f"{sums}.reshape({count}, {size(step)})")
-    out = _text(source, step, f"{{}}.reshape({size(step)})")
-    source.body.append(f"{source.function(np.dot)}({ones}, {flat}, {out})")
+        rest = source.once(f"{sums}_rest", f"{sums}[0, 1]")
+        source.body.append(f"{source.function(np.dot)}({x}, {y}, {rest})")
+        source.body.append(f"{source.function(np.add)}({out}, {rest}, {out})")
 
 
 def _multiply(source: Source, parts: Parts, x: str, y: str, out: str, comment: str) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["array", "blocks", "both", "by_two", "halves", "memory", "rows", "scratch"]
+__all__ = ["array", "blocks", "both", "by_two", "halves", "memory", "rows", "scratch", "total"]
 
 
 def memory(nbytes: int) -> Any:
     """Bytes that begin at a cache line; many of them, at a page."""
-    unit = 4096 if nbytes >= 1 << 16 else 64
+    unit = 4096 if nbytes >= 1 << 18 else 64
     raw = np.empty(nbytes + unit, np.uint8)
     start = -raw.ctypes.data % unit
     return raw[start : start + nbytes]
@@ -80,6 +80,26 @@ def by_two(a: Any, b: Any, out: Any) -> None:
 def _multiply(rows: list[Any]) -> None:
     for a, b, out in rows:
         np.matmul(a, b, out)
+
+
+def total(a: Any, b: Any, sums: Any, out: Any) -> None:
+    """Add up the products of pairs of matrices: ``sums`` has, for each thread, room for their sum and for some more."""
+    n = -(-len(a) // len(sums))
+    rows = [(a[i * n : (i + 1) * n], b[i * n : (i + 1) * n], own) for i, own in enumerate(sums)]
+    if len(rows) > 1:
+        both(_add_up, rows)
+    else:
+        _add_up(rows)
+    np.add.reduce(sums[:, 0], 0, None, out)
+
+
+def _add_up(rows: list[Any]) -> None:
+    for a, b, own in rows:
+        own[0], n = 0, len(own) - 1
+        for i in range(0, len(a), n):
+            some = own[: len(a) - i + 1]
+            np.matmul(a[i : i + n], b[i : i + n], some[1:])
+            np.add.reduce(some, 0, None, own[0])
 
 
 _workers: dict[int, SimpleQueue[Any]] = {}
