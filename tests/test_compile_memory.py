@@ -67,3 +67,16 @@ def test_to_plan_a_step_takes_little_more_memory_than_the_step() -> None:
         assert tracemalloc.get_traced_memory()[1] < 3.5 * parameters
     finally:
         tracemalloc.stop()
+
+
+def test_to_look_at_the_source_makes_no_second_plan() -> None:
+    step = compile(lambda x: np.sum(np.tanh(x * 2.0) * np.exp(x)))
+    x = np.ones(100_000)
+    for _ in range(3):
+        step(x)
+    tracemalloc.start()
+    try:
+        assert "tanh" in step.source
+        assert tracemalloc.get_traced_memory()[1] < step.memory
+    finally:
+        tracemalloc.stop()

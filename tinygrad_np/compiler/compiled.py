@@ -181,7 +181,7 @@ class Compiled:
         case = self._latest = _Case(captured, self._build)
         for known in waiting:
             if known.text == case.text:
-                known.confirmed = True
+                known.confirmed, self._latest = True, known  # it may have a plan already
                 return
             if known.expected == case.expected:
                 what = difference(known.steps, case.steps, captured.lines)
