@@ -111,6 +111,20 @@ def test_what_is_divided_by_a_root_and_something(number_first: bool) -> None:
         np.testing.assert_array_max_ulp(expected, found, 4)
 
 
+def test_steps_that_numba_cannot_do_are_loops_of_their_own() -> None:
+    built = Builder()
+    x = built.input(RNG.standard_normal(1 << 16), "x")
+    y = built(np.tanh, built(np.square, built(np.exp, x)))
+    z = built(np.sin, built(np.cos, built(np.multiply, y, x)))
+    total = built(np.add.reduce, built(np.multiply, built(np.tanh, built(np.add, z, y)), x), axis=None)
+    built.program.results = [built(np.subtract, z, x), total]
+    plan = build(built.program, "numba")
+    assert plan.source.count("@compiled") == 2
+    inputs, _ = built.given()
+    for expected, found in zip(interpret(built.program, inputs, [])[0], plan(inputs, [])[0], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_groups(seed: int) -> None:
     rng, build_ = np.random.default_rng(seed), Builder()
@@ -118,7 +132,10 @@ def test_random_groups(seed: int) -> None:
     x = rng.standard_normal(3000).astype(dtype)
     x[:5] = [np.nan, np.inf, -np.inf, 0.0, -0.0]
     values = [build_.input(x, "x"), build_.state(rng.standard_normal(3000).astype(dtype), "s")]
-    unary = [np.tanh, np.exp, np.negative, np.absolute, np.square, np.sqrt, np.log, np.log1p]
+    unary = [
+        np.tanh, np.exp, np.negative, np.absolute, np.square, np.sqrt, np.log, np.log1p,
+        np.sign, np.floor, np.ceil, np.rint,
+    ]  # fmt: skip
     binary = [np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum]
     comparisons = [np.greater, np.less_equal, np.equal, np.not_equal, np.less, np.greater_equal]
     with np.errstate(all="ignore"):
@@ -133,6 +150,8 @@ def test_random_groups(seed: int) -> None:
                 values.append(build_(binary[rng.integers(len(binary))], a, 0.5))
             else:
                 mask = build_(comparisons[rng.integers(len(comparisons))], a, b)
+                other = build_(np.logical_not, build_(comparisons[rng.integers(len(comparisons))], b, a))
+                mask = build_([np.logical_and, np.bitwise_or][rng.integers(2)], mask, other)
                 values.append(build_(np.ndarray.astype, mask, dtype))
         build_.program.results = [*values[-4:], build_(np.add.reduce, build_(np.tanh, values[-1]), axis=None)]
         build_.program.updates = {values[1]: values[-3]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from tinygrad_np.compiler.kinds import is_scalar, scalar_of
 from tinygrad_np.compiler.loops import Loop
 from tinygrad_np.compiler.program import Value
 from tinygrad_np.compiler.rewriting import operands, size
-from tinygrad_np.compiler.schedule import Item
+from tinygrad_np.compiler.schedule import LARGE, Item, split
 from tinygrad_np.compiler.source import Source
 
-__all__ = ["BLOCK", "can_fuse", "expression", "has_expression", "number_text", "write"]
+__all__ = ["BLOCK", "can_fuse", "expression", "fused_or_apart", "has_expression", "number_text", "write"]
 
 BLOCK = 1 << 13  # bytes: of so many numbers one sum is taken, and then the sum of these
 _WORTH_A_CALL = 4  # steps: a call costs about as much as that many of NumPy's on small arrays
@@ -25,7 +26,11 @@ _EXPRESSIONS: dict[Any, str] = {
     np.log1p: "log1p_{dtype}({0})", np.maximum: "maximum({0}, {1})", np.minimum: "minimum({0}, {1})",
     np.greater: "{0} > {1}", np.greater_equal: "{0} >= {1}", np.less: "{0} < {1}", np.less_equal: "{0} <= {1}",
     np.equal: "{0} == {1}", np.not_equal: "{0} != {1}", np.add.reduce: "{0}", np.ndarray.astype: "np.{dtype}({0})",
+    np.sign: "np.sign({0})", np.floor: "np.floor({0})", np.ceil: "np.ceil({0})", np.rint: "np.rint({0})",
+    np.logical_and: "{0} & {1}", np.logical_or: "{0} | {1}", np.logical_not: "not {0}",
+    np.bitwise_and: "{0} & {1}", np.bitwise_or: "{0} | {1}",
 }  # fmt: skip
+_LOGICAL = (np.logical_and, np.logical_or, np.logical_not, np.bitwise_and, np.bitwise_or)
 _COMPARISONS = (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal)
 
 
@@ -46,7 +51,19 @@ def has_expression(step: Value) -> bool:
     if step.function is np.ndarray.astype:
         return step.dtype.kind == "f"
     kinds = {arg.dtype.kind for arg in operands(step)}
+    if step.function in _LOGICAL:
+        return kinds == {"b"} and all(scalar_of(arg) is None for arg in step.args)
     return kinds == {"f"} and (step.dtype.kind == "f" or step.function in _COMPARISONS)
+
+
+def fused_or_apart(item: Item) -> list[Item]:
+    """A loop, or if some steps are not for numba, loops with and without these, or if it is small, single calls."""
+    if item.space is None or can_fuse(item):
+        return [item]
+    if math.prod(item.space) < LARGE:
+        return [Item([step]) for step in item.steps]
+    parts = split(item, has_expression)
+    return parts if any(map(can_fuse, parts)) else [item]
 
 
 def expression(step: Value, args: list[str], dtype: str) -> str:
@@ -99,7 +116,7 @@ def write(source: Source, loop: Loop) -> None:
         return names[arg]
 
     for step in loop.item.steps:
-        dtype = next(arg.dtype.name for arg in (step, *operands(step)) if arg.dtype.kind == "f")
+        dtype = next((arg.dtype.name for arg in (step, *operands(step)) if arg.dtype.kind == "f"), "bool")
         args = [text(arg, dtype) for arg in step.args if not isinstance(arg, np.dtype)]
         found = expression(step, args, dtype)
         if root := _root_in(step, names):

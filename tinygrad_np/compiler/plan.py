@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import threading
 from collections.abc import Sequence
 from contextvars import Context
@@ -23,7 +22,7 @@ from tinygrad_np.compiler.passes import optimized
 from tinygrad_np.compiler.program import Program
 from tinygrad_np.compiler.roll import Roll
 from tinygrad_np.compiler.rolling import rolled
-from tinygrad_np.compiler.schedule import LARGE, Item, scheduled
+from tinygrad_np.compiler.schedule import LARGE, scheduled
 from tinygrad_np.compiler.sections import sections
 from tinygrad_np.compiler.source import Source
 
@@ -256,7 +255,7 @@ def _written(program: Program, options: _Options, full: bool = False) -> Source:
     items = scheduled(program, options.large)
     numba = options.backend == "numba"
     if numba:
-        items = [part for item in items for part in _fused_or_apart(item)]
+        items = [part for item in items for part in fusion.fused_or_apart(item)]
     fused = {item for item in items if numba and item.space and fusion.can_fuse(item)}
     memory = placed(program, items, fused)
     planned, looped, cut = {}, {}, {}
@@ -286,13 +285,6 @@ def _written(program: Program, options: _Options, full: bool = False) -> Source:
             source.add_step(item.steps[0])
     source.finish()
     return source
-
-
-def _fused_or_apart(item: Item) -> list[Item]:
-    """What numba cannot do, and is small, are single calls."""
-    if item.space is None or fusion.can_fuse(item) or math.prod(item.space) >= LARGE:
-        return [item]
-    return [Item([step]) for step in item.steps]
 
 
 def _numba_functions() -> dict[str, Any]:

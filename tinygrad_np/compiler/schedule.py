@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.roll import kept
 
-__all__ = ["LARGE", "Item", "scheduled"]
+__all__ = ["LARGE", "Item", "scheduled", "split"]
 
 LARGE = 1 << 16  # elements: smaller arrays stay in cache as they are, and a call costs more than it saves
 
@@ -143,6 +145,22 @@ def _without_loops_of_one(item: Item) -> list[Item]:
     if len(item.steps) > 1 or any(step.function in SLOW_WITH_A_NUMBER for step in item.steps):
         return [item]
     return [Item([step]) for step in item.steps]
+
+
+def split(item: Item, kind: Callable[[Value], Any]) -> list[Item]:
+    """Split a loop into loops of steps of one kind each."""
+    parts, left = [], item.steps
+    while left:
+        taken: list[Value] = []
+        waiting: set[Value] = set()
+        for step in left:
+            if kind(step) == kind(left[0]) and waiting.isdisjoint(operands(step)):
+                taken.append(step)
+            else:
+                waiting.add(step)
+        parts.append(Item(taken, item.space))
+        left = [step for step in left if step in waiting]
+    return [kept for part in parts for kept in _without_loops_of_one(part)]
 
 
 def _space(step: Value, large: int) -> tuple[int, ...] | None:
