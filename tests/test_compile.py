@@ -581,7 +581,7 @@ def act(pool: list[Any], kind: str, i: int, j: int, k: int) -> None:
             np.add.at(a, [0, 0], 1.5)
         case "where":
             np.copyto(a, 0.5, where=a > b.min())
-        case "fill":
+        case "fill" if a.ndim:  # on NumPy's scalars, fill does nothing
             a.fill(k)
         case "sort" if fits:
             a.sort()
@@ -619,6 +619,17 @@ def test_writing_into_arrays_that_share_memory(acts: list[Any]) -> None:
             found = [np.asarray(a) if isinstance(a, np.generic) else a for a in g(*ours)]
             assert_same(found, [np.asarray(a) for a in expected], backend)
             assert_same(ours, theirs, backend)
+
+
+def test_a_number_taken_out_of_an_array_is_no_place_for_a_result() -> None:
+    def f(x: Any) -> Any:
+        a = x[1]
+        np.multiply(a, 2.0, out=a)
+        return a
+
+    for function in (f, compile(f)):
+        with pytest.raises(TypeError):
+            function(np.arange(4.0))
 
 
 @both

@@ -82,8 +82,6 @@ class Writable(Symbol):
 def write(target: Writable, function: Function, *args: Any, **kwargs: Any) -> Any:
     """Call ``function(target, *args)``, which writes into ``target``."""
     now = recording()
-    if target.scalar:
-        raise TypeError("a NumPy scalar does not change in place")
     own(target)
     found = function(target.array, *bare(args), **bare(kwargs))
     if function is operator.setitem and args[0] is Ellipsis:
@@ -107,6 +105,8 @@ def _filled(target: Writable, value: Any) -> Value:
 
 def own(target: Writable) -> None:
     """See to it that the memory of an array may be written to: nobody outside of the capture sees it."""
+    if target.scalar:
+        raise TypeError("a NumPy scalar does not change in place")
     whole = target.outermost()
     if not whole.borrowed:
         return
