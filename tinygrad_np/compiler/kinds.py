@@ -12,7 +12,7 @@ from tinygrad_np.compiler.program import Value
 
 __all__ = [
     "SLOW_WITH_A_NUMBER", "is_array_of", "is_basic_index", "is_constant", "is_contraction", "is_elementwise",
-    "is_pure", "is_scalar", "is_seen", "is_view", "reduced_axes", "reducing_ufunc", "scalar_of",
+    "is_pure", "is_running", "is_scalar", "is_seen", "is_view", "reduced_axes", "reducing_ufunc", "scalar_of",
 ]  # fmt: skip
 
 SLOW_WITH_A_NUMBER = (np.maximum, np.minimum)  # twice as fast on two arrays of one shape
@@ -67,6 +67,14 @@ def reduced_axes(value: Value) -> tuple[int, ...]:
     """The axes that a reduction in its canonical form sums over."""
     axes: tuple[int, ...] = value.kwargs["axis"]
     return axes
+
+
+def is_running(value: Value) -> bool:
+    """Whether a step is ``ufunc.accumulate(x)``: running sums or products over the first axis."""
+    owner = getattr(value.function, "__self__", None)
+    return (
+        isinstance(owner, np.ufunc) and value.function == owner.accumulate and len(value.args) == 1 and not value.kwargs
+    )
 
 
 def is_contraction(value: Value) -> bool:

@@ -25,6 +25,7 @@ from tinygrad_np.compiler.rolling import rolled
 from tinygrad_np.compiler.schedule import LARGE, scheduled
 from tinygrad_np.compiler.sections import sections
 from tinygrad_np.compiler.source import Source
+from tinygrad_np.compiler.spreading import spread
 
 __all__ = ["Plan", "Step", "build"]
 
@@ -247,7 +248,8 @@ def build(
         block,
         blas or Blas.of_numpy(),
     )
-    program = rolled(optimized(program), options.large, options.blas.small)
+    fuses = fused_turns.can_fuse if backend == "numba" else lambda _: False
+    program = spread(rolled(optimized(program), options.large, options.blas.small), fuses)
     return Plan(program, _written(program, options), options)
 
 

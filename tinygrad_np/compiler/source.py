@@ -12,6 +12,7 @@ from tinygrad_np.compiler.kinds import (
     SLOW_WITH_A_NUMBER,
     is_array_of,
     is_contraction,
+    is_running,
     is_seen,
     reduced_axes,
     reducing_ufunc,
@@ -205,6 +206,8 @@ class Source:
                 return f"{self.function(function)}({', '.join([*args, out])})"
             return f"{self.function(function)}({', '.join(args)}, out={out})"  # it takes no third argument by position
         x = self.name(step.args[0])
+        if is_running(step):
+            return f"{self.function(function)}({x}, 0, None, {out})"
         if function is np.ndarray.astype:
             safe = np.can_cast(step.args[0].dtype, step.dtype, "same_kind")
             unsafe = "" if safe else ", 'unsafe'"

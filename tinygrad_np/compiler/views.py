@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import is_array_of, is_contraction, is_elementwise, is_view, reducing_ufunc
+from tinygrad_np.compiler.kinds import is_array_of, is_contraction, is_elementwise, is_running, is_view, reducing_ufunc
 from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.rewriting import operands, size
@@ -156,8 +156,6 @@ def is_computed_into(step: Value) -> bool:
     if step.dtype is None or step.dtype.hasobject:
         return False
     contraction = is_contraction(step) and math.prod(step.shape) > 0
-    return bool(is_elementwise(step) or reducing_ufunc(step) or contraction or is_array_of(step)) or step.function in (
-        np.reshape,
-        join,
-        kept,
-    )
+    if is_elementwise(step) or contraction or reducing_ufunc(step) or is_running(step) or is_array_of(step):
+        return True
+    return step.function in (np.reshape, join, kept)
