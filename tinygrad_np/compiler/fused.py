@@ -39,7 +39,7 @@ def can_fuse(item: Item) -> bool:
     floating = {value.dtype.name for step in item.steps for value in (step, *operands(step))} - {"bool"}
     return (
         floating in ({"float32"}, {"float64"})
-        and len(item.steps) >= _WORTH_A_CALL
+        and (len(item.steps) >= _WORTH_A_CALL or math.prod(item.space or ()) >= LARGE)
         and all(has_expression(step) for step in item.steps)
     )
 
