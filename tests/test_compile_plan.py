@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import Builder, chain, classifier, programs, tiny
 
-from tinygrad_np.compiler import loops, packing, runtime
+from tinygrad_np.compiler import loops, memory, packing, runtime
 from tinygrad_np.compiler.interpret import interpret
 from tinygrad_np.compiler.pictures import drawn
 from tinygrad_np.compiler.plan import build
@@ -33,6 +33,7 @@ def test_a_plan_computes_what_its_program_does(built: Builder, large: int, block
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packing, "_MANY", large)  # few blocks are packed closely, many quickly
         patch.setattr(loops, "_WORTH_A_THREAD", 8)
+        patch.setattr(memory, "_LENT", 64 if threads == 1 else 1 << 14)
         plan = build(built.program, large=large, block=block, threads=threads)
     ours = [s.copy() for s in state]
     kept = []

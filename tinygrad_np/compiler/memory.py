@@ -165,7 +165,7 @@ class Memory(Views):
         results = {r for r in self.program.results if self.roots(r) == {r}} & self.at.keys()
         for step, (i, _) in self.at.items():
             if step in self.scratch and self.items[i] not in self.fused:
-                self._place_on_the_way(step, targets)
+                self._place_on_the_way(step, targets, results)
             if step in self.place or step in self.scratch or not self.is_ours(step) or self.is_view(step):
                 continue
             target = targets.get(step)
@@ -182,14 +182,18 @@ class Memory(Views):
             if value is not state and not self._is_at(value, self.place[state])
         ]  # fmt: skip
 
-    def _place_on_the_way(self, step: Value, targets: dict[Value, Place]) -> None:
-        """Compute what only leads to a new state in its place: that is one array less to go through the cache."""
+    def _place_on_the_way(self, step: Value, targets: dict[Value, Place], results: set[Value]) -> None:
+        """Compute what exists within a loop only where the loop leaves something later: one array less in the cache."""
         i, j = self.reads[step][-1]
-        reader = self.items[i].steps[j]
-        target, alike = targets.get(reader), (reader.shape, reader.dtype) == (step.shape, step.dtype)
-        if target and alike and is_elementwise(reader) and self._may_overwrite(step, target):
-            self._put(step, target.block, target.offset)
-            self.scratch.remove(step)
+        for later in self.items[i].steps[j:]:
+            if (later.shape, later.dtype) != (step.shape, step.dtype) or not is_elementwise(later):
+                continue
+            if later in results and later not in self.place and later not in targets and nbytes(later) >= _LENT:
+                targets[later] = Place(self._new(nbytes(later), "results", i, i), 0)
+            if later in targets and self._may_overwrite(step, targets[later]):
+                self._put(step, targets[later].block, targets[later].offset)
+                self.scratch.remove(step)
+                return
 
     def _lend(self) -> None:
         """Find the results that need not be copied, which do not overlap."""
