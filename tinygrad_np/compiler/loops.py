@@ -53,7 +53,8 @@ def planned(item: Item, index: int, memory: Memory, threads: int, block: int = B
     assert item.space is not None
     n = math.prod(item.space)
     threads = threads if n * len(item.steps) >= _WORTH_A_THREAD else 1
-    length = max(1, block // threads // max(step.dtype.itemsize for step in item.steps))  # each has scratch memory
+    block = block if fused else block // threads  # each has scratch memory of its own
+    length = max(1, block // max(step.dtype.itemsize for step in item.steps))
     count = max(-(-n // length), threads)
     length = -(-n // count)
     length = -(-length // 64) * 64 if length > 64 else length  # blocks of one length, that begin at cache lines
