@@ -12,6 +12,7 @@ from tinygrad_np.compiler.program import Value
 from tinygrad_np.graph import MANY, Node, tick
 from tinygrad_np.primitives import primitive
 from tinygrad_np.record import wrap
+from tinygrad_np.tensor import Tensor
 
 __all__ = ["Output", "handed_out"]
 
@@ -34,12 +35,13 @@ def compiled(result: Any) -> Any:
 
 def handed_out(array: Any, parents: tuple[Node, ...]) -> Any:
     """Return a Tensor; if backward comes to it on the way to its ``parents``, that raises an error."""
-    tensor = wrap(array)
-    if parents:
-        tensor._node = node = _new(Node)
-        node.primitive, node.first, node.second, node.metadata, node.saved = compiled, parents, MANY, _NOTHING, ()
-        node.shape, node.dtype, node.requires_grad = array.shape, array.dtype, True
-        node.order, node.grad, node.name = tick(), None, None
+    if not parents:
+        return wrap(array)
+    tensor, node = _new(Tensor), _new(Node)
+    tensor._data, tensor._node = array, node
+    node.primitive, node.first, node.second, node.metadata, node.saved = compiled, parents, MANY, _NOTHING, ()
+    node.shape, node.dtype, node.requires_grad = array.shape, array.dtype, True
+    node.order, node.grad, node.name = tick(), None, None
     return tensor
 
 

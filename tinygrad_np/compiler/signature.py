@@ -62,14 +62,16 @@ class Signature:
         self.tensors: dict[int, str] = {}
         self._shapes: dict[str, list[Any]] = {}  # keys and lengths -> what they were, to be compared all at once
         self._same: dict[str, str] = {}  # expressions of what has to be the same thing -> the name of that
+        self._unpacked: list[str] = []  # lines that find the parts of lists, and how many there are
+        self._short: dict[str, str] = {}  # expressions -> the variables for them
         self._long: dict[str, list[Any]] = {}  # expressions of what has many parts -> what these have to be
         replay = Replay(captured, self)
         structure, entries = self._structure_of_arguments(), self._entries()
         arrays, state, forms = self._arrays()
         entanglement = self._entanglement()
-        same = " or ".join(f"{found} is not {known}" for found, known in self._same.items())
+        same = " or ".join(f"{self._short.get(found, found)} is not {known}" for found, known in self._same.items())
         tests = [unless(f"[{', '.join(self._shapes)}] != SHAPES")] if self._shapes else []
-        tests += [unless(same)] if same else []
+        tests += [*self._unpacked, unless(same)] if same else []
         conditions = [*structure, *arrays, *tests, *entries]
         forms = [f"state = [{', '.join(state.values())}]", *forms, "del state"]
         failing = ["except (LookupError, AttributeError, ValueError):", "    return MISS"]
@@ -172,6 +174,10 @@ class Signature:
         if isinstance(thing, dict) and id(thing) not in surroundings.unordered:
             if not surroundings.is_memory(thing):
                 self._shapes[f"*{name}"] = [place.key for place, _ in container.entries]
+        elif isinstance(thing, list) and 0 < len(rest) == len(thing) <= _LONG:
+            parts = {self.at(place): f"i{len(self._short) + i}" for i, (place, _) in enumerate(rest)}
+            self._short |= parts
+            self._unpacked.append(f"[{', '.join(parts.values())}] = {name}")
         elif container.snapshot is not None:
             self._shapes[f"len({name})"] = [len(thing)]
         long = container.snapshot is not None and len(rest) > _LONG and len(rest) == len(container.entries)
