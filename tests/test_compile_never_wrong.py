@@ -15,7 +15,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from tinygrad_np import Tensor, compile, nn, no_grad, optim
+from tinygrad_np import Tensor, compile, nn, no_grad, optim, value_and_grad
 from tinygrad_np import functional as F
 from tinygrad_np.compiler.lending import Lent
 from tinygrad_np.compiler.recording import CaptureError
@@ -377,8 +377,10 @@ def test_what_is_as_the_last_call_left_it_is_not_moved(optimizer: Any, monkeypat
         return loss
 
     x, y = np.ones((4, 3), np.float32), np.array([0, 1, 1, 0])
-    for _ in range(6):
+    for i in range(10):
         loss = step(x, y)
+        if i == 5:
+            assert all(p.grad is not None for p in model.parameters())  # somebody looks: now they are Tensors
     moved = []
     monkeypatch.setattr(Lent, "__call__", lambda *args: moved.append(args))
     for _ in range(5):
@@ -388,6 +390,36 @@ def test_what_is_as_the_last_call_left_it_is_not_moved(optimizer: Any, monkeypat
     held = model.parameters()[0].detach()  # noqa: F841 - to be looked at by nobody
     with pytest.raises(TypeError):
         step(x, y)
+    assert moved
+
+
+def test_results_that_are_held_until_the_next_ones_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    total = Tensor(np.zeros((64, 64)))
+
+    @compile
+    def f(w: Any, x: Any) -> Any:
+        total.data = total + w
+        return value_and_grad(lambda w: np.sum(np.tanh(x @ w)))(w)
+
+    def call() -> Any:
+        w, x = np.random.default_rng(0).standard_normal((2, 64, 64))
+        return f(w, x)
+
+    expected = np.array(call()[1])
+    for _ in range(6):
+        _, gradient = call()
+    moved = []
+    monkeypatch.setattr(Lent, "__call__", lambda *args: moved.append(args))
+    for _ in range(6):
+        before, (_, gradient) = gradient, call()
+        assert before is not gradient
+        for held in (before, gradient):
+            np.testing.assert_allclose(np.asarray(held), expected, 1e-12)
+        before = held = None
+    assert not moved
+    third = call()[1]  # noqa: F841 - held with the last one and the one that comes
+    with pytest.raises(TypeError):
+        call()
     assert moved
 
 

@@ -51,6 +51,7 @@ class Lent:
         self.lock = Lock()
         self.kept: tuple[Any, ...] = ()
         self.owned: list[Any] = []
+        self._ways: list[tuple[Any, ...]] = []  # where results may go, and what is to be known of that
         self._move_to(plan)
 
     def _move_to(self, plan: Plan) -> None:
@@ -62,23 +63,34 @@ class Lent:
         self, inputs: list[Any], state: list[Array], replaced: Sequence[Any] = ()
     ) -> tuple[list[Array], list[Array]]:
         with self.lock:
-            self.kept, self.owned = (), []
+            self.kept, self.owned, self._ways = (), [], []
             own = [2 * (a is b) for a, b in zip(state, self.state, strict=True)]  # in its place, and in this list
             if _counts(self._lent) != [n + more for n, more in zip_longest(self._free, own, fillvalue=0)]:
                 self._move_to(self.plan.again())
             outcome = self.plan(inputs, state, replaced)
-            self._look_at(self.plan.step)
+            self._look_around()
             return outcome
 
-    def _look_at(self, step: Any) -> None:
+    def turn(self) -> bool:
+        """Go on with other memory for results, if there is some that nobody holds; the :attr:`lock` is ours."""
+        for way in self._ways:
+            if _counts(way[2]) == way[3]:
+                self.step, self.kept, self.owned, self.counts, self.counts_in_place = way
+                return True
+        return False
+
+    def _look_around(self) -> None:
         """Know where all is, until the next call."""
-        self.run, self.step = self.plan.quiet.run, step.run
-        self.kept = (*self.state, *step.replaced, *[_NOWHERE] * len(self.plan.program.results))
-        self.owned = [*self._lent, *step.owners]
-        state, replaced = set(map(id, self.state)), set(map(id, step.replaced))
-        free = [n + 1 + (id(a) in state | replaced) for a, n in zip(self.owned, self._free + step.free, strict=True)]
-        self.counts = [n + (id(a) in state) for a, n in zip(self.owned, free, strict=True)]
-        self.counts_in_place = [n + (id(a) in replaced) for a, n in zip(self.owned, self.counts, strict=True)]
+        self.run, steps = self.plan.quiet.run, self.plan.steps
+        state, nowhere = set(map(id, self.state)), [_NOWHERE] * len(self.plan.program.results)
+        for step in steps:
+            owned, replaced = [*self._lent, *step.owners], set(map(id, step.replaced))
+            free = [n + len(steps) for n in self._free] + [n + 1 for n in step.free]  # with these lists
+            free = [n + len(steps) * (id(a) in state) + (id(a) in replaced) for a, n in zip(owned, free, strict=True)]
+            counts = [n + (id(a) in state) for a, n in zip(owned, free, strict=True)]
+            in_place = [n + (id(a) in replaced) for a, n in zip(owned, counts, strict=True)]
+            self._ways.append((step.run, (*self.state, *step.replaced, *nowhere), owned, counts, in_place))
+        self.step, self.kept, self.owned, self.counts, self.counts_in_place = self._ways[-1]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.plan, name)

@@ -146,9 +146,9 @@ class Plan:
         return self._state  # type: ignore[no-any-return]
 
     @property
-    def step(self) -> Step:
-        """What ran last."""
-        return self._steps[-1]
+    def steps(self) -> list[Step]:
+        """What has run, each with memory of its own for results; the one that ran last comes last."""
+        return self._steps
 
     def __call__(
         self, inputs: Sequence[Array], state: list[Array], replaced: Sequence[Any] = ()

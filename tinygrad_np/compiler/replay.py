@@ -76,11 +76,12 @@ class Replay:
         if targets:
             listed = f"[{', '.join(targets)}]"
             writes[:0] = [f"results, new = apart(results, {listed}), apart(new, {listed})"]
+        alone = "[*map(getrefcount, plan.owned)] == plan.counts"
+        alone = f"{alone}_in_place" if replaced else f"({alone} or plan.turn())"
         run = [
             "if as_left:",
             "    with plan.lock:",
-            f"        counts = plan.counts{'_in_place' if replaced else ''}",
-            "        as_left = kept is plan.kept and [*map(getrefcount, plan.owned)] == counts",
+            f"        as_left = kept is plan.kept and {alone}",
             "        if as_left:",
             f"            results = plan.run(plan.step{inputs and f', {inputs}'})",
             "if not as_left:",
