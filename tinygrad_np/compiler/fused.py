@@ -14,12 +14,13 @@ from tinygrad_np.compiler.rewriting import operands, size
 from tinygrad_np.compiler.schedule import LARGE, Item, split
 from tinygrad_np.compiler.source import Source
 
-__all__ = ["BLOCK", "can_fuse", "expression", "fused_or_apart", "has_expression", "number_text", "write"]
+__all__ = ["BLOCK", "EXPRESSIONS", "can_fuse", "expression", "fused_or_apart", "has_expression", "number_text", "write"]
 
 BLOCK = 1 << 13  # bytes: of so many numbers one sum is taken, and then the sum of these
 _WORTH_A_CALL = 4  # steps: a call costs about as much as that many of NumPy's on small arrays
 
-_EXPRESSIONS: dict[Any, str] = {
+#: Function -> what it is on numbers.
+EXPRESSIONS: dict[Any, str] = {
     np.add: "{0} + {1}", np.subtract: "{0} - {1}", np.multiply: "{0} * {1}", np.divide: "{0} / {1}",
     np.negative: "-{0}", np.square: "{0} * {0}", np.absolute: "abs({0})", np.sqrt: "np.sqrt({0})",
     np.exp: "exp_{dtype}({0})", np.tanh: "tanh_{dtype}({0})", np.log: "log_{dtype}({0})",
@@ -46,7 +47,7 @@ def can_fuse(item: Item) -> bool:
 
 def has_expression(step: Value) -> bool:
     """Whether a step can be written as an expression of numbers."""
-    if step.function not in _EXPRESSIONS:
+    if step.function not in EXPRESSIONS:
         return False
     if step.function is np.ndarray.astype:
         return step.dtype.kind == "f"
@@ -68,12 +69,14 @@ def fused_or_apart(item: Item) -> list[Item]:
 
 def expression(step: Value, args: list[str], dtype: str) -> str:
     """A step as an expression of numbers of some dtype."""
-    return _EXPRESSIONS[step.function].format(*args, dtype=dtype)
+    return EXPRESSIONS[step.function].format(*args, dtype=dtype)
 
 
 def number_text(number: Any, dtype: str) -> str:
     """A number as code of that dtype."""
-    return f"np.{dtype}({float(number)!r})" if np.isfinite(number) else f"np.{dtype}(np.{float(number)!r})"
+    text = repr(abs(float(number)))
+    sign = "-" if np.signbit(number) else ""
+    return f"np.{dtype}({sign}{text})" if np.isfinite(number) else f"np.{dtype}({sign}np.{text})"
 
 
 def write(source: Source, loop: Loop) -> None:

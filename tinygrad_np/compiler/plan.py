@@ -18,8 +18,10 @@ from tinygrad_np.compiler import fused as fusion
 from tinygrad_np.compiler import fused_turns, loops, products, runtime, turns
 from tinygrad_np.compiler.blas import Blas
 from tinygrad_np.compiler.memory import placed
+from tinygrad_np.compiler.native import regions_of
 from tinygrad_np.compiler.passes import optimized
 from tinygrad_np.compiler.program import Program
+from tinygrad_np.compiler.regions import arranged
 from tinygrad_np.compiler.roll import Roll
 from tinygrad_np.compiler.rolling import rolled
 from tinygrad_np.compiler.schedule import LARGE, scheduled
@@ -31,8 +33,7 @@ __all__ = ["Plan", "Step", "build"]
 
 Array = np.ndarray[Any, Any]
 
-#: Backend -> from how many elements on steps are put into loops.
-_LARGE = {"numpy": LARGE, "numba": 1 << 11}
+_BACKENDS = ("numpy", "numba")
 
 
 class _Options(NamedTuple):
@@ -239,12 +240,12 @@ def build(
     ValueError
         If there is no such backend.
     """
-    if backend not in _LARGE:
-        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, _LARGE))}")
+    if backend not in _BACKENDS:
+        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, _BACKENDS))}")
     options = _Options(
         backend,
         loops.available_threads() if threads is None else threads,
-        _LARGE[backend] if large is None else large,
+        LARGE if large is None else large,
         block,
         blas or Blas.of_numpy(),
     )
@@ -254,14 +255,14 @@ def build(
 
 
 def _written(program: Program, options: _Options, full: bool = False) -> Source:
-    items = scheduled(program, options.large)
     numba = options.backend == "numba"
-    if numba:
-        items = [part for item in items for part in fusion.fused_or_apart(item)]
-    fused = {item for item in items if numba and item.space and fusion.can_fuse(item)}
+    items = arranged(scheduled(program, 2), options.large) if numba else scheduled(program, options.large)
+    fused = {item for item in items if item.region is not None or (numba and item.space and fusion.can_fuse(item))}
     memory = placed(program, items, fused)
     planned, looped, cut = {}, {}, {}
     for i, item in enumerate(items):
+        if item.region is not None:
+            continue
         if item.space is not None:
             block = min(options.block, fusion.BLOCK) if item in fused else options.block
             planned[item] = loops.planned(item, i, memory, options.threads, block, item in fused)
@@ -270,12 +271,17 @@ def _written(program: Program, options: _Options, full: bool = False) -> Source:
             looped[item] = kind.write, kind.planned(item, i, memory)
         elif parts := products.planned(item.steps[0], i, memory, options.blas, options.threads):
             cut[item] = parts
+    regions = regions_of(items, memory)
     memory.pack()
     source = Source(program, memory, full)
-    begins = sections(program, items)
-    for i, item in enumerate(items):
-        if i in begins:
-            source.body.append(f"# {begins[i]}")
+    begins = {items[i]: name for i, name in sections(program, items).items()}
+    for item in items:
+        if item.region is not None:
+            if item is regions[item.region].items[0]:
+                regions[item.region].write(source, begins)
+            continue
+        if item in begins:
+            source.body.append(f"# {begins[item]}")
         if item in planned:
             (fusion.write if item in fused else loops.write)(source, planned[item])
         elif item in looped:
@@ -290,7 +296,6 @@ def _written(program: Program, options: _Options, full: bool = False) -> Source:
 
 
 def _numba_functions() -> dict[str, Any]:
-    from tinygrad_np.compiler import vectorizable
+    from tinygrad_np.compiler import pointers
 
-    names = {name: getattr(vectorizable, name) for name in ("compiled", "exactly", "maximum", "minimum", "plus")}
-    return names | vectorizable.functions("float32") | vectorizable.functions("float64")
+    return pointers.functions()

@@ -39,10 +39,13 @@ class Item:
         In order; of a loop over turns, first what is kept of it, then the loop itself.
     space : tuple of int, or None
         The shape of the arrays that are cut into blocks; None for a call and for turns.
+    region : int or None
+        Which of the functions it is a part of that numba compiles whole; None for what Python calls.
     """
 
     steps: list[Value]
     space: tuple[int, ...] | None = None
+    region: int | None = None
 
 
 def scheduled(program: Program, large: int = LARGE) -> list[Item]:

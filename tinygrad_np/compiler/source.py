@@ -50,7 +50,7 @@ class Source:
         self._number = 0
         self.functions: dict[str, str] = {}
         self.unused, self._named, self._unique = Names(), dict[Value, str](), dict[Any, str]()
-        self._hints = gradient_names(program)
+        self.hints = gradient_names(program)
         for value in [*program.inputs, *program.state]:
             self._named[value] = self.unused(value.name or "x")
         for value in program.state:
@@ -76,7 +76,7 @@ class Source:
 
     def variable(self, value: Value) -> str:
         """A new name for a value."""
-        wish = value.name or self._hints.get(value)
+        wish = value.name or self.hints.get(value)
         self._number += not wish
         return self.unused(wish or f"v{self._number}")
 
@@ -125,6 +125,15 @@ class Source:
             self._unique[text] = self.unused(wish)
             self.lines(*values).append(f"{self._unique[text]} = {text}")
         return self._unique[text]
+
+    def address(self, kind: str) -> str:
+        """The name of the address of one of the memories."""
+        name = f"{kind}_at"
+        if name not in self._unique:
+            self._unique[name] = self.unused(name)
+            lines = self.bound if kind == "results" else self.header
+            lines.append(f"{self._unique[name]} = {kind}.ctypes.data")
+        return self._unique[name]
 
     def function(self, function: Any) -> str:
         """The name of a function."""
@@ -273,11 +282,16 @@ class Source:
         for arg in step.args:
             here = self.memory.root_place(arg)
             if here is None or here.block is not place.block or here.offset != place.offset + offset:
-                there = Place(place.block, place.offset + offset)
-                part = self.once(f"{self.name(step)}_part", self.array(there, arg, columns=False), step)
-                lines = self.header if arg.array is not None and place.block.kind == "arena" else self.body
-                lines.append(f"{self.function(np.copyto)}({part}, {self.name(arg)})")
+                constant = arg.array is not None and place.block.kind == "arena"
+                self.copy_part(step, arg, offset, self.header if constant else self.body)
             offset += size(arg) * arg.dtype.itemsize
+
+    def copy_part(self, step: Value, arg: Value, offset: int, lines: list[str]) -> None:
+        """Add the copy of an array to where it belongs among those that it is joined with."""
+        place = self.memory.place[step]
+        there = self.array(Place(place.block, place.offset + offset), arg, columns=False)
+        part = self.once(f"{self.name(step)}_part", there, step)
+        lines.append(f"{self.function(np.copyto)}({part}, {self.name(arg)})")
 
     # --- the whole --------------------------------------------------------------------------------------------------
     def finish(self) -> None:

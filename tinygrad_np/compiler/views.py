@@ -92,7 +92,7 @@ class Views:
             if np.may_share_memory(seen, probe) or not seen.size:
                 self._probes[step] = seen
                 return self.roots(x)
-        if is_computed_into(step):
+        if is_computed_into(step) or (self.items[self.at[step][0]].region is not None and not is_view(step)):
             self._probes[step] = self._probe(step)
             return frozenset([step])
         return frozenset([step]).union(*map(self.roots, operands(step)))  # it may return a view of an operand
@@ -102,6 +102,10 @@ class Views:
         if nbytes(value) > self._memory.nbytes:
             self._memory = np.empty(nbytes(value), np.uint8)
         return np.ndarray(value.shape, value.dtype, self._memory, order="F" if value in self.columns else "C")
+
+    def probe(self, value: Value) -> Any:
+        """An array that lies in memory as a value does; row by row, where that is not ours to say."""
+        return self._probes[value] if value in self._probes else self._probe(value)
 
     def roots(self, value: Value) -> frozenset[Value]:
         """The values whose memory a value may be seen through."""

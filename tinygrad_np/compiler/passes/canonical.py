@@ -54,6 +54,9 @@ def _canonical(value: Value, call: Call) -> Value | None:
         return None if plain else call(np.reshape, x, value.shape, **made)
     if value.function is operator.getitem and _keeps_all(args[1]):
         return call(np.reshape, x, value.shape, **made)
+    if value.function is operator.getitem and value.shape == () and _picks_one(x, args[1]):
+        index = args[1] if isinstance(args[1], tuple) else (args[1],)
+        return call(operator.getitem, x, (*index, Ellipsis), **made)
     if value.function in _TRANSPOSES:
         assert value.function is not None
         axes = _axes(value.function, len(x.shape), args[1:], value.kwargs)
@@ -99,6 +102,12 @@ def _keeps_all(index: Any) -> bool:
     """Whether an index only adds axes."""
     entries = index if isinstance(index, tuple) else (index,)
     return is_basic_index(index) and all(e is None or e is Ellipsis or e == slice(None) for e in entries)
+
+
+def _picks_one(x: Value, index: Any) -> bool:
+    """Whether an index gives a NumPy scalar, a copy, where with ``...`` it would give a view."""
+    entries = index if isinstance(index, tuple) else (index,)
+    return not x.dtype.hasobject and len(entries) == len(x.shape) and all(isinstance(entry, int) for entry in entries)
 
 
 def _axes(function: Callable[..., Any], ndim: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
