@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import count
 from operator import attrgetter
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -164,14 +165,14 @@ def backpropagate(
         active = set(nodes)
     cotangents, result = dict(seeds), {}
     watched = pullback_observer.get()
-    owned: set[Node] = set()  # whose cotangent is a fresh array that nobody else holds
     for node in nodes:
         g = cotangents.pop(node, None)
         if g is None:
             continue
         is_leaf = node.primitive is None
         if node in wanted if wanted is not None else is_leaf or node.grad is not None:
-            result[node] = g if lift or node in owned else g.copy()
+            ours = g.__class__ is np.ndarray and g.base is None and getrefcount(g) <= _HELD
+            result[node] = g if ours or lift else g.copy()
         if is_leaf or node.order < since:
             continue
         shares = pull_back(node, g, active, lift)
@@ -181,17 +182,18 @@ def backpropagate(
             known = cotangents.get(parent)
             if known is None:
                 cotangents[parent] = share
-                if parent.primitive is None and not lift and share is not g and share.base is None:
-                    owned.add(parent)
-            elif parent in owned:
-                known += share
-                cotangents[parent] = known
+            elif known.__class__ is np.ndarray and known.base is None and getrefcount(known) <= _HELD + 1:
+                known += share  # nobody else can see it: only this function and its dict hold it
             else:
                 cotangents[parent] = known + share
-                owned.add(parent)
         if not retain_graph:
             node.saved = None
+        g, known, share, shares = None, None, None, []  # or they would count as holders
     return result
+
+
+#: How many references Python counts to what a single local variable holds.
+_HELD = (lambda array: getrefcount(array))(np.empty(0))
 
 
 def _descendants(nodes: list[Node], ancestors: set[Node]) -> list[Node]:
