@@ -183,3 +183,13 @@ def test_jvp_where_one_cotangent_comes_to_several_arguments() -> None:
     assert product.item() == 7
     _, product = jvp(lambda x, y: x + y + x, (np.ones(2), np.ones(2)), (np.array([3.0, 1.0]), np.array([4.0, 2.0])))
     np.testing.assert_array_equal(product.numpy(), [10, 4])
+
+
+def test_a_hessian_product_of_complex_numbers_is_the_slope_of_the_gradient():
+    def function(z):
+        return np.sum(np.real(z**3 * z[::-1]) + np.abs(z) ** 2 * np.imag(z))
+
+    z, v = np.array([[1 + 2j, -0.5 + 0.3j], [0.7 - 1j, 2 - 0.1j]])
+    (product,) = hvp(function, (z,), (v,))
+    ahead, behind = (grad(function)(z + step * v).numpy() for step in (1e-6, -1e-6))
+    assert_allclose(product, (ahead - behind) / 2e-6, rtol=1e-7)
