@@ -87,6 +87,14 @@ def test_products_in_parts(
         np.testing.assert_array_equal(state[0], expected[2])
 
 
+def test_products_are_left_whole_if_their_parts_would_be_spread_over_memory() -> None:
+    for k, whole in ((2000, False), (3000, True)):
+        built = Builder()
+        x, z = built.input(np.zeros((k, 100)), "x"), built.input(np.zeros((k, 10)), "z")
+        built.program.results = [built(np.matmul, built(np.transpose, x, (1, 0)), z)]
+        assert ("matmul" not in build(built.program, blas=Blas(10**6)).source) == whole
+
+
 def test_what_blas_tells_of_itself() -> None:
     """If threadpoolctl knows the library, we understand it, too."""
     threadpoolctl = pytest.importorskip("threadpoolctl")

@@ -29,6 +29,7 @@ _ROWS = 8  # of the result: with fewer at a time, the second operand is read too
 _COLUMNS = 32
 _SUMMED = 96  # terms of a sum per part: with fewer, the sums of the parts take longer than the parts
 _THIN = 32  # rows or columns
+_PAGES = 1 << 11  # a few rows of an operand that stands upright touch as many pages as it has columns
 _WORTH_A_THREAD = 1 << 23  # multiplications: less is done before the other thread is awake
 _ROOM = 1 << 17  # bytes for the sums of some parts, before they are added up
 _CACHED = 1 << 18  # elements of a second operand that stays in the second-level cache
@@ -80,9 +81,12 @@ def lengths(m: int, k: int, n: int, small: int) -> tuple[int, int, int] | None:
 
 
 def _even(length: int, most: int, step: int) -> int:
-    """A length for parts: an even divisor, if there is one that is not much shorter than the longest."""
-    divisors = [n for n in range(most // 2, most + 1) if n % 2 == 0 and length % n == 0]
-    return max(divisors, default=most - most % step)
+    """A length for parts: a divisor that is not much shorter than the longest, if possible of whole cache lines."""
+    for unit in (16, 2):
+        divisors = [n for n in range(unit, most + 1, unit) if n >= 2 * most // 5 and length % n == 0]
+        if divisors:
+            return divisors[-1]
+    return most - most % (16 if most >= 32 else step)
 
 
 def planned(step: Value, index: int, memory: Memory, blas: Blas, threads: int) -> Parts | None:
@@ -95,6 +99,8 @@ def planned(step: Value, index: int, memory: Memory, blas: Blas, threads: int) -
     if seen(a) is seen(b) or memory.stands_upright(b):  # these products have ways of their own in BLAS
         return None
     (m, k), n = a.shape, step.shape[1]
+    if memory.stands_upright(a) and k > _PAGES:
+        return None
     found = lengths(m, k, n, blas.small)
     if found is None or (blas.threads > 1 and min(m, n) > _THIN):
         return None
