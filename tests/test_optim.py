@@ -311,6 +311,7 @@ def test_parameters_that_step_together_become_what_each_would_alone(name):
             optimizer.step()
         for p, q, optimizer in zip(together, alone, each, strict=True):
             assert np.array_equal(p.detach(), q.detach())
+            assert type(p._data) is np.ndarray
             assert all(np.array_equal(v, optimizer.state[q][k]) for k, v in one.state[p].items())
             assert p.detach().numpy().base.base is None  # a kept value does not keep those of all others
 

@@ -180,7 +180,7 @@ class Optimizer:
                 t = np.empty_like(g)
                 self._change(g, t, {"step": step} | common_memory(self, params, buffers), **options)
                 for p, change in zip(params, parts(t, params), strict=True):
-                    p._data = (p._data if keeps is None else p._data * keeps) - change
+                    p._data = np.asarray((p._data if keeps is None else p._data * keeps) - change)  # not a NumPy scalar
         if stale:
             warn(
                 f"{self._name}.step: the gradients still contain what an earlier step has used, for backward() adds to "
