@@ -94,6 +94,16 @@ def test_loops_of_different_lengths_share_memory() -> None:
     assert_equal([2 * (x + 1) for x in inputs], build(built.program)(inputs, [])[0])
 
 
+def test_the_same_limit_twice_in_one_loop() -> None:
+    built = Builder()
+    x = built.input(np.linspace(-1.0, 1.0, 9), "x")
+    low = built(np.minimum, x, 0.5)
+    high = built(np.multiply, built(np.add, x, low), 3.0)  # of which the memory is asked for between the two
+    built.program.results = [built(np.add, built(np.minimum, high, 0.5), low)]
+    reference, _ = interpret(built.program, *built.given())
+    assert_equal(reference, build(built.program, large=2, block=64)(*built.given())[0])
+
+
 def test_plans_do_not_warn_in_either_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinygrad_np.compiler.loops._WORTH_A_THREAD", 0)
     built = Builder()

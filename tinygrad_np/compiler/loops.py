@@ -130,9 +130,10 @@ def _filled(source: Source, loop: Loop, step: Value, columns: dict[str, str]) ->
     for arg in step.args:
         filled = source.filled(block, arg)
         if filled is not arg:
-            columns[f"{source.name(filled)}_block"] = f"scratch({source.name(filled)}, {loop.n}, {loop.length})"
+            name = source.name(filled)
+            columns[f"{name}_block"] = f"scratch({name}, {loop.n}, {loop.length})"
             filled = Value(None, (), {}, block.shape, step.dtype)
-            source.rename(filled, list(columns)[-1])
+            source.rename(filled, f"{name}_block")
         args.append(filled)
     return tuple(args)
 
