@@ -18,7 +18,7 @@ _PEERS = ("torch", "jax", "autograd", "mygrad", "scikit-learn", "numba")
 
 
 def environment() -> dict[str, str]:
-    """Return versions, the processor, the kernel of BLAS and its threads."""
+    """Return versions, the processor, and the kernel of BLAS."""
     facts = {"Python": platform.python_version(), "NumPy": np.__version__}
     for package in _PEERS:
         try:
@@ -34,19 +34,23 @@ def measure_of(effort: Effort) -> dict[str, str]:
     """Return what a second is, and how many threads were tried."""
     what = "the processor's time" if effort.clock is ONE_THREAD else "the clock"
     tried = " and ".join(map(str, effort.counts))
-    return {"measured by": f"{what}, with {tried} thread{'s' * (effort.counts != [1])} for each library"}
+    return {"measured by": f"{what}; threads tried for each library: {tried}"}
 
 
 def pools(results: Iterable[Result]) -> dict[str, str]:
-    """Return the thread pools that threadpoolctl found in the processes of the libraries, with their better number."""
-    found: dict[str, list[str]] = {}
+    """Return the thread pools that threadpoolctl found in the processes of the libraries, at their better number."""
+    threads, users = dict[str, set[str]](), dict[str, set[str]]()
     for result in results:
         for name, details in result.details.items():
             for pool in details.get("pools", ()):
-                if name not in found.setdefault(pool, []):
-                    found[pool].append(name)
-    told = "; ".join(f"{pool}: {', '.join(names)}" for pool, names in sorted(found.items()))
-    return {"thread pools (kernel, threads)": told} if told else {}
+                kind, _, number = pool.rpartition(" ")
+                threads.setdefault(kind, set()).add(number)
+                users.setdefault(kind, set()).add(name)
+    everyone = max(users.values(), key=len, default=set())
+    told = [f"{kind}, {' or '.join(sorted(threads[kind]))} threads"
+            + (f" ({', '.join(sorted(names))})" if len(names) < len(everyone) else "")
+            for kind, names in sorted(users.items())]  # fmt: skip
+    return {"thread pools, by threadpoolctl": "; ".join(told)} if told else {}
 
 
 def load_average() -> float:
@@ -69,5 +73,5 @@ def _blas() -> str:
     except ModuleNotFoundError:
         return "unknown: install threadpoolctl"
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas" and "numpy" in pool["filepath"]]
-    facts = "{internal_api} {version}, kernel {architecture}, {num_threads} threads".format
+    facts = "{internal_api} {version}, kernel {architecture}".format
     return "; ".join(facts(**{"architecture": "unknown", **pool}) for pool in pools) or "unknown"

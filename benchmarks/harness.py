@@ -135,11 +135,8 @@ class Times:
 
 
 @contextmanager
-def limited(threads: int | None) -> Iterator[None]:
+def limited(threads: int) -> Iterator[None]:
     """Limit the threads of BLAS and OpenMP, of this process and of those that are started inside of the block."""
-    if threads is None:
-        yield
-        return
     with environment_of(threads), require("threadpoolctl", "bench").threadpool_limits(threads):
         yield
 

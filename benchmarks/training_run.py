@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness import limited
 from tinygrad_np import compile as tinygrad_compile
 from tinygrad_np import data as loading
 from tinygrad_np import functional as F
@@ -183,7 +183,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training_run", description=__doc__)
     parser.add_argument("--data", metavar="FOLDER", help="the folder with MNIST's four IDX files")
     arguments = parser.parse_args(argv)
-    with _one_thread():
+    with limited(1):
         _measure(parser, arguments.data)
 
 
@@ -206,14 +206,6 @@ def _measure(parser: argparse.ArgumentParser, folder: str | None) -> None:
     run = train.run(train.Config(layers=tuple(SIZES), epochs=EPOCHS), (training, test))
     score = run.scores["test"].accuracy
     print(f"default options, {EPOCHS} epochs: {score:.2%} of test images, {time.process_time() - began:.1f} s")
-
-
-def _one_thread() -> Any:
-    try:
-        from threadpoolctl import threadpool_limits
-    except ModuleNotFoundError:
-        return nullcontext()
-    return threadpool_limits(1)
 
 
 if __name__ == "__main__":

@@ -201,6 +201,24 @@ def test_goals_of_a_kind_stand_in_one_table():
     ]  # fmt: skip
 
 
+def test_goals_are_those_of_the_table():
+    from benchmarks.goals import limit
+
+    assert limit("W1", "compiled", "NumPy, tuned by hand") == 1.0
+    assert limit("W7-1M", "compiled", "NumPy, tuned by hand") is None
+    assert [limit("W7-1M", mode, "PyTorch") for mode in ("eager", "compiled", "numba")] == [0.8, 0.5, 0.45]
+    assert limit("W8", "numba", "PyTorch") == 0.2
+    assert (limit("W11-0d", "eager", "MyGrad"), limit("W11-0d", "eager", "PyTorch")) == (0.5, None)
+    assert limit("W12", "compiled", "JAX, jit") is None
+
+
+def test_products_of_a_step_are_counted():
+    from benchmarks.tasks import Training
+
+    forward, by_weights, by_layers_between = 3 * 4 + 4 * 2, 3 * 4 + 4 * 2, 4 * 2
+    assert Training((3, 4, 2), 5, "sgd").flops() == 2 * 5 * (forward + by_weights + by_layers_between)
+
+
 def test_memory_is_that_of_the_arrays(monkeypatch):
     from benchmarks.implementations import numpy_tuned
     from benchmarks.tasks import TASKS
