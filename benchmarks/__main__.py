@@ -48,7 +48,7 @@ WORKLOADS: dict[str, Workload] = {
 EFFORTS = {
     "full": Effort(rounds=301, seconds=1e-3, chain=(10_000, 100_000, 1_000_000)),
     "quick": Effort(
-        rounds=51, seconds=1e-3, chain=(10_000, 100_000), elements=100_000, turns=7, turn=0.03, patience=45.0
+        rounds=51, seconds=1e-3, chain=(10_000, 100_000), elements=500_000, turns=7, turn=0.03, patience=45.0
     ),
     "smoke": Effort(
         rounds=1, seconds=0.0, chain=(100, 200), elements=1000, turns=1, turn=0.0, rest=0.0, processes=False

@@ -8,7 +8,7 @@ workloads of the earlier ones. In a page, what stands between the lines ``<!-- m
 - ``goals W2 ...``: those that are not in a table of many, of these workloads (none named: of all);
 - ``eager``, ``compiled``, ``numba``: the table of this mode's goals;
 - ``ratios W1 W2 ...``: a line for each workload, the time of each implementation relative to the baseline;
-- ``least W1 W2 ...``: the share of each implementation's time that the matrix products alone take;
+- ``least W1 W2 ...``: the share of each implementation's time that the matrix products would take at SGEMM's rate;
 - ``families NAME | NAME | ...``: the time of peers relative to ours, at the functions of these names;
 - names of workloads: the table and the notes of each.
 
@@ -27,7 +27,7 @@ from statistics import geometric_mean
 
 from benchmarks.goals import MODES, limit
 from benchmarks.harness import OURS
-from benchmarks.implementations import PRODUCTS, TUNED
+from benchmarks.implementations import TUNED
 from benchmarks.picture import pictures
 from benchmarks.report import Result, facts_list, from_json, goals_table, matrices, section, table
 from benchmarks.tasks import TASKS
@@ -115,14 +115,11 @@ def _ratio(value: float | None, bold: bool = False) -> str:
 
 def _least(results: Mapping[str, Result]) -> str:
     """Bold where it is more than a goal allows to a compiled function, so that nobody could reach that."""
-    results = {name: result for name, result in results.items() if PRODUCTS in result.ratios}
-    names = [name for name in (TUNED, *_ORDER) if any(name in result.ratios for result in results.values())]
+    names = [name for name in (TUNED, *_ORDER) if any(name in result.details for result in results.values())]
 
     def cell(workload: str, result: Result, name: str) -> str:
-        if name not in result.ratios:
-            return "-"
-        share, most = result.ratios[PRODUCTS] / result.ratios[name], limit(workload, "compiled", name)
-        return _ratio(share, bold=most is not None and share > most)
+        share, most = result.details.get(name, {}).get("sgemm"), limit(workload, "compiled", name)
+        return _ratio(share, bold=share is not None and most is not None and share > most)
 
     rows = [[workload, *(cell(workload, result, name) for name in names)] for workload, result in results.items()]
     return table(["", *names], rows) if rows else ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.goals import MODES, goals_of, limit
 from benchmarks.harness import Effort, Times, check_agreement
-from benchmarks.implementations import IMPLEMENTATIONS, LIMITS, PRODUCTS, SGEMM, TRAFFIC, TUNED
+from benchmarks.implementations import IMPLEMENTATIONS, LIMITS, SGEMM, TRAFFIC, TUNED
 from benchmarks.implementations.limits import Sgemm
 from benchmarks.report import Goal, Result
 from benchmarks.tasks import TASKS, Chain, Elementwise, Task, Training, Update
@@ -55,13 +55,14 @@ def peers(name: str, effort: Effort) -> Result:
     goals = [*goals_of(name, times), *_goals_of_compiling(name, known), *_goal_of_the_machine(name, task, times)]
     medians = {other: seconds for other, seconds in times.medians().items() if other != SGEMM}
     ratios = {other: times.ratio(other, TUNED) for other in medians}
-    notes = [*compared.left_out, *_out_of_reach(name, times)]
+    notes = compared.left_out
     details = {other: known[other] for other in medians}
     if told := _machine(task, compared):
         what, note, work = told
         notes.insert(0, note)
         for other, seconds in medians.items():
             details[other][what] = work / seconds
+    notes += _out_of_reach(name, details)
     return Result(f"{name}: {task}", goals, medians, TUNED, ratios, notes, details=details)
 
 
@@ -186,11 +187,14 @@ def _threads(n: int) -> str:
     return f"{n} thread{'s' * (n > 1)}"
 
 
-def _out_of_reach(workload: str, times: Times) -> list[str]:
+def _out_of_reach(workload: str, details: dict[str, dict[str, Any]]) -> list[str]:
     """Which goals nobody can reach who uses this BLAS."""
-    if PRODUCTS not in times.rounds:
-        return []
-    shares = {peer: times.ratio(PRODUCTS, peer) for peer in times.rounds if limit(workload, "compiled", peer)}
-    return [f"≤ {limit(workload, 'compiled', peer)} is out of reach against {peer}: the matrix products alone take "
-            f"{share:.2f} of its time" for peer, share in shares.items()
-            if share > limit(workload, "compiled", peer)]  # type: ignore[operator]  # fmt: skip
+    told = []
+    for peer, known in details.items():
+        most, share = limit(workload, "compiled", peer), known.get("sgemm", 0.0)
+        if most is not None and share > most:
+            told.append(
+                f"≤ {most} is out of reach against {peer}: at the full rate of SGEMM, the matrix products alone would "
+                f"take {share:.2f} of its time"
+            )
+    return told

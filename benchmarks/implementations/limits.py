@@ -1,4 +1,4 @@
-"""The least that a task takes, whoever does it: what no implementation can go below on this machine and this BLAS."""
+"""What a task takes without all that is around its arithmetic, and what the machine can do at best."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = Any
 
 
 class Products:
-    """The matrix products of a training step and nothing else."""
+    """The matrix products of a training step, one call of BLAS each, and nothing else."""
 
     arrays_are_numpys = False
 

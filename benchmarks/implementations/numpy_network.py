@@ -31,6 +31,8 @@ class Network:
         f, m = p[0].dtype, task.batch
         self.a, self.d = ([np.empty((m, w.shape[1]), f) for w in self.w] for _ in range(2))
         self.ones, self.one, self.tanh = np.ones(m, f), np.array(1, f), task.activation == "tanh"
+        widest = m * max(w.shape[1] for w in self.w)
+        self.zeros, self.mask = np.zeros(widest, f), np.empty(widest, bool)  # of one layer after the other
         loss = (_YesOrNo if task.binary else _Classes)(self.a[-1], self.d[-1])
         calls = [*self._forward(), *loss.calls, *self._backward(), *self.optimizer.calls]
         self.run, self.loss = straight(calls, "x, y"), loss.value
@@ -53,7 +55,8 @@ class Network:
             yield dot, (below, w, a)
             yield add, (a, b, a)
             if a is not self.a[-1]:
-                yield (np.tanh, (a, a)) if self.tanh else (maximum, (a, np.zeros_like(a), a))  # slower with a number
+                zeros = self.zeros[: a.size].reshape(a.shape)
+                yield (np.tanh, (a, a)) if self.tanh else (maximum, (a, zeros, a))  # it is slower with a number
             below = a
 
     def _backward(self) -> Iterator[Call]:
@@ -70,8 +73,8 @@ class Network:
                     yield subtract, (self.one, a, a)
                     yield multiply, (below, a, below)
                 else:
-                    mask = np.empty(a.shape, bool)
-                    yield greater, (a, np.zeros_like(a), mask)
+                    zeros, mask = (flat[: a.size].reshape(a.shape) for flat in (self.zeros, self.mask))
+                    yield greater, (a, zeros, mask)
                     yield multiply, (below, mask, below)
 
 
