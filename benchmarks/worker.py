@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.harness import Clock, Effort, environment_of
 from benchmarks.implementations import implementation
-from benchmarks.tasks import Task, Training
+from benchmarks.tasks import Chain, Task, Training
 
 __all__ = ["First", "Here", "TooSlow", "Unable", "Worker", "array_memory", "first_steps"]
 
@@ -82,7 +82,7 @@ def first_steps(name: str, task: Task, clock: Clock = time.perf_counter) -> Firs
         except NotImplementedError as error:
             raise Unable(str(error)) from None
         results, start = [step()], clock() - begin
-        while len(results) < _STEPS and (isinstance(task, Training) or start < 5):  # a long chain takes its time
+        while len(results) < _STEPS and (not isinstance(task, Chain) or start < 5):  # a long chain takes its time
             results.append(step())
             start = clock() - begin
     outcome = results if isinstance(task, Training) else [_fingerprint(array) for array in results[-1]]
@@ -138,7 +138,7 @@ def array_memory(name: str, task: Task) -> float | None:
     here, for all is slower under tracemalloc. ``None`` where arrays are not NumPy's, and for chains, of objects.
     """
     made = implementation(name)
-    if not made.arrays_are_numpys or task.kind == "chain":
+    if not made.arrays_are_numpys or isinstance(task, Chain):
         return None
     given = sum(array.nbytes for array in task.given())
     gc.collect()
