@@ -32,7 +32,8 @@ from tinygrad_np.compiler.schedule import Item
 
 __all__ = ["arranged"]
 
-_SMALL_PRODUCT = 1 << 15  # multiplications: BLAS makes more of them faster, call included
+_CALL = 1000  # nanoseconds
+_LANES = 16  # numbers that are multiplied at once
 _FUSED = 1 << 11  # elements: from here on, where there are no regions, a loop of numba's is worth a call
 _LEAST = 2  # steps: one is no less than a call of NumPy
 _MANY = 256  # steps: each takes numba tens of milliseconds
@@ -144,9 +145,14 @@ def _is_stored(value: Value) -> bool:
 
 
 def _is_small_product(step: Value) -> bool:
+    """Whether loops of ours take less time than BLAS and its call, in nanoseconds as they were measured once."""
     a, b = step.args
-    plain = all(len(arg.shape) in (1, 2) and arg.dtype == step.dtype for arg in (a, b)) and step.dtype.kind == "f"
-    return plain and 0 < size(step) * a.shape[-1] <= _SMALL_PRODUCT
+    if not all(len(arg.shape) in (1, 2) and arg.dtype == step.dtype for arg in (a, b)) or step.dtype.kind != "f":
+        return False
+    m, k, n = a.shape[0] if len(a.shape) == 2 else 1, a.shape[-1], b.shape[1] if len(b.shape) == 2 else 1
+    all_of, rest = m * k * n, n % _LANES  # the rest of a row one by one
+    ours = m * k * ((n - rest) / 30 + rest / 6) if min(m, n) > 1 else all_of / 8
+    return bool(all_of) and ours <= _CALL + all_of / 60
 
 
 def _is_gather(step: Value) -> bool:
