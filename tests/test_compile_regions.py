@@ -91,6 +91,33 @@ def test_reductions(ufunc: Any, shape: tuple[int, ...], monkeypatch: Any) -> Non
     assert_right(built, plan)
 
 
+def test_views(monkeypatch: Any) -> None:
+    monkeypatch.setattr("tinygrad_np.compiler.plan._numba_functions", in_python)
+    built, rng = Builder(), np.random.default_rng(0)
+    given, own = built.input(rng.standard_normal((6, 7))), built.state(rng.standard_normal((6, 7)))
+    computed = built(np.tanh, own)
+    indices: list[Any] = [
+        (slice(1, 3),),
+        (slice(None), slice(5, 1, -2)),
+        (slice(None, None, -1), 3),
+        (..., None, 2),
+        (5, 6),
+    ]
+    for x in (given, own, computed):
+        for index in indices:
+            view = built(operator.getitem, x, index)
+            turned = built(np.transpose, view) if len(view.shape) > 1 else view
+            copied = built(np.reshape, turned, (-1,))
+            built.program.results += [built(np.add, turned, 1.0), built(np.multiply, copied, copied)]
+            if len(view.shape) == 2:
+                built.program.results.append(built(np.add.reduce, view, axis=0, keepdims=False))
+                built.program.results.append(built(np.matmul, turned, view))
+    plan = build(built.program, "numba")
+    assert plan.source.count("@compiled") == 1
+    assert "dot(" not in plan.source
+    assert_right(built, plan)
+
+
 def test_products_of_all_layouts(monkeypatch: Any) -> None:
     monkeypatch.setattr("tinygrad_np.compiler.plan._numba_functions", in_python)
     built, rng = Builder(), np.random.default_rng(0)
