@@ -393,6 +393,30 @@ def test_what_is_as_the_last_call_left_it_is_not_moved(optimizer: Any, monkeypat
     assert moved
 
 
+@pytest.mark.parametrize("with_state", [False, True])
+def test_gradients_that_are_there_or_are_not(with_state: bool) -> None:
+    (w, v), means = (Tensor(X, requires_grad=True) for _ in range(2)), [Tensor(0.0), Tensor(0.0)]
+
+    def adding(w: Tensor, mean: Tensor) -> Callable[[Any], None]:
+        def add(x: Any) -> None:
+            loss = np.sum(w**2 * x)
+            loss.backward()
+            if with_state:
+                mean.data = mean + loss.detach()
+
+        return add
+
+    eager, add = map(adding, (w, v), means)
+    add = compile(add)
+    for there in (True, True, True, False, False, False, True, True, False, True, True, True):
+        for p in () if there else (w, v):
+            p.grad = None
+        add(X)
+        eager(X)
+        np.testing.assert_array_equal(np.asarray(v.grad), np.asarray(w.grad))
+        assert means[1].item() == means[0].item()
+
+
 def test_results_that_are_held_until_the_next_ones_come(monkeypatch: pytest.MonkeyPatch) -> None:
     total = Tensor(np.zeros((64, 64)))
 

@@ -40,11 +40,14 @@ class Replay:
         self.program: Program
         self.formulas: list[str]
 
-    def as_left(self, state: Iterable[str]) -> str:
-        """The condition that everything is as the last call has left it, given where the arrays of the state are."""
-        found = [*state, *self._replaced()]
-        same = [f"{place} is kept[{i}]" for i, place in enumerate(found)]
-        return " and ".join(["kept", *same, *(f"getrefcount({tensor}) == IN_ONE_PLACE" for tensor in self._rebound())])
+    def as_left(self, state: Iterable[str]) -> list[str]:
+        """Lines that see whether the state is as the last call has left it, and so are the gradients to be replaced."""
+        state, replaced = list(state), self._replaced()
+        known = ["kept", *(f"{place} is kept[{i}]" for i, place in enumerate(state))]
+        known += [f"getrefcount({tensor}) == IN_ONE_PLACE" for tensor in self._rebound()]
+        grads = [f"{place} is kept[{i}]" for i, place in enumerate(replaced, len(state))]
+        in_place = f"in_place = {' and '.join(['as_left', *grads])}"
+        return [f"as_left = {' and '.join(known)}", *([in_place] if replaced else [])]
 
     def lines(self, state: Iterable[str], entanglement: Iterable[str]) -> list[str]:
         """Return the code, given where the arrays of the state are, and when one of them is another one, too."""
@@ -76,26 +79,26 @@ class Replay:
         if targets:
             listed = f"[{', '.join(targets)}]"
             writes[:0] = [f"results, new = apart(results, {listed}), apart(new, {listed})"]
-        alone = "[*map(getrefcount, plan.owned)] == plan.counts"
-        alone = f"{alone}_in_place" if replaced else f"({alone} or plan.turn())"
+        free = "counts == plan.counts or plan.turn()"
         run = [
             "if as_left:",
             "    with plan.lock:",
-            f"        as_left = kept is plan.kept and {alone}",
+            "        counts = [*map(getrefcount, plan.owned)]",
+            *(["        in_place = in_place and counts == plan.counts_in_place"] if replaced else []),
+            f"        as_left = kept is plan.kept and ({f'in_place or {free}' if replaced else free})",
             "        if as_left:",
             f"            results = plan.run(plan.step{inputs and f', {inputs}'})",
             "if not as_left:",
             *(f"    if {condition}: {'; '.join([*undo, 'return MISS'])}" for condition in entanglement),
-            "    kept = None",
+            "    kept = in_place = None",
             f"    results, new = plan([{inputs}], [{', '.join(map(self._unshared, state))}], [{', '.join(replaced)}])",
         ]
         if undo:
             run = ["try:", *map(indented, run), "except BaseException:", *map(indented, undo), "    raise"]
-            writes = ["if not as_left:", *map(indented, [*writes, *stores])] if writes or stores else []
-        else:
-            writes = [*map(indented, [*writes, *stores])]
+        writes = ["if not as_left:", *map(indented, writes)] if writes else []
+        stores = ["if not in_place:", *map(indented, stores)] if stores else []
         self.program, self.formulas = arithmetic.program, arithmetic.formulas()
-        return [*lines, *run, *writes, *always, f"return {self._result(names)}"]
+        return [*lines, *run, *writes, *stores, *always, f"return {self._result(names)}"]
 
     def _rebound(self) -> list[str]:
         """The Tensors whose places get others: somebody who holds one holds its array."""

@@ -67,7 +67,7 @@ class Signature:
         self._long: dict[str, list[Any]] = {}  # expressions of what has many parts -> what these have to be
         replay = Replay(captured, self)
         structure, entries = self._structure_of_arguments(), self._entries()
-        arrays, state, forms = self._arrays()
+        arrays, state, forms, grads = self._arrays()
         entanglement = self._entanglement()
         same = " or ".join(f"{self._short.get(found, found)} is not {known}" for found, known in self._same.items())
         tests = [unless(f"[{', '.join(self._shapes)}] != SHAPES")] if self._shapes else []
@@ -76,10 +76,11 @@ class Signature:
         forms = [f"state = [{', '.join(state.values())}]", *forms, "del state"]
         failing = ["except (LookupError, AttributeError, ValueError):", "    return MISS"]
         as_left = replay.as_left(state.values())
-        known = ["kept = plan.kept", f"as_left = {as_left}", "if not as_left:", *map(indented, ["del kept", *forms])]
+        known = ["kept = plan.kept", *as_left, "if not as_left:", *map(indented, ["del kept", *forms])]
+        known += ["if not in_place:", *map(indented, grads)] if len(as_left) > 1 else grads
         self.source = "\n".join([
             "def matches(args, kwargs):", "    try:",
-            *map(indented, map(indented, [*conditions, *forms, *map(unless, entanglement)])),
+            *map(indented, map(indented, [*conditions, *forms, *grads, *map(unless, entanglement)])),
             *map(indented, failing), "    return True", "", "",
             "def call(args, kwargs, plan):", "    try:",
             *map(indented, map(indented, [*conditions, *known])), *map(indented, failing),
@@ -212,8 +213,8 @@ class Signature:
             return f"{at} is not {name} and differs({at}, {name})"
         return f"{at} is not {name}"
 
-    def _arrays(self) -> tuple[list[str], dict[Any, str], list[str]]:
-        """Lines that find arrays and numbers; where the state is; and lines that look at it, if need be."""
+    def _arrays(self) -> tuple[list[str], dict[Any, str], list[str], list[str]]:
+        """Lines that find arrays and numbers; where the state is; lines that look at it; and at gradients."""
         captured = self._captured
         lines, forms, grads = list[str](), list[str](), list[str]()
         numbers: dict[Any, list[Source]] = {}
@@ -254,7 +255,7 @@ class Signature:
         for sources in numbers.values():
             lines += self._same_number(sources)
         places = {value: state[value] for value in captured.program.state if not value.weak}
-        return lines, places, [*forms, *([unless(" or ".join(grads))] if grads else [])]
+        return lines, places, forms, [unless(" or ".join(grads))] if grads else []
 
     def _entanglement(self) -> list[str]:
         """The conditions that somebody who is changed is somebody else, too."""
