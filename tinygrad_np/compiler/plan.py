@@ -20,10 +20,12 @@ from tinygrad_np.compiler.blas import Blas
 from tinygrad_np.compiler.memory import placed
 from tinygrad_np.compiler.native import regions_of
 from tinygrad_np.compiler.passes import optimized
+from tinygrad_np.compiler.passes.canonical import in_canonical_form
+from tinygrad_np.compiler.passes.dead_code import without_dead_code
 from tinygrad_np.compiler.program import Program
 from tinygrad_np.compiler.regions import arranged
 from tinygrad_np.compiler.roll import Roll
-from tinygrad_np.compiler.rolling import rolled
+from tinygrad_np.compiler.rolling import rolled, with_turns
 from tinygrad_np.compiler.schedule import LARGE, scheduled
 from tinygrad_np.compiler.sections import sections
 from tinygrad_np.compiler.source import Source
@@ -34,6 +36,9 @@ __all__ = ["Plan", "Step", "build"]
 Array = np.ndarray[Any, Any]
 
 _BACKENDS = ("numpy", "numba")
+
+#: Steps: longer programs become loops first, and only then go through the passes, turn by turn.
+_LONG = 20_000
 
 
 class _Options(NamedTuple):
@@ -250,6 +255,9 @@ def build(
         blas or Blas.of_numpy(),
     )
     fuses = fused_turns.can_fuse if backend == "numba" else lambda _: False
+    if len(program.steps) > _LONG:
+        program = rolled(in_canonical_form(without_dead_code(program)), options.large, options.blas.small)
+        program = with_turns(program, optimized)
     program = spread(rolled(optimized(program), options.large, options.blas.small), fuses)
     return Plan(program, _written(program, options), options)
 

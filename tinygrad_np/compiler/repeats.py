@@ -22,11 +22,12 @@ from tinygrad_np.compiler.products import lengths
 from tinygrad_np.compiler.program import Program, Value, written
 from tinygrad_np.compiler.rewriting import operands, size
 
-__all__ = ["Earlier", "Loop", "Steps"]
+__all__ = ["Earlier", "Loop", "Steps", "can_be_in_a_loop"]
 
 LEAST = 8  # turns
 LINES = 64  # that a loop has to save
 _NEAR = 4  # steps: operands from so close by are part of what a step is
+_PHASES = 64  # beginnings of a turn that are looked at
 _SPLITS = 20  # so often, a stretch is taken apart where an operand breaks the pattern
 _ODD = 0.2  # of the turns
 
@@ -83,23 +84,32 @@ class Steps:
         self._kinds: dict[Hashable, int] = {}
         self._constants: dict[Hashable, Value] = {}
         numbers: dict[Hashable, int] = {}
+        self._found: list[Loop] = []
+        self._last_read = [-1] * len(program.steps)
         for i, step in enumerate(program.steps):
             args = tuple(self._the_one(arg) if arg.array is not None else arg for arg in operands(step))
             self.operands.append(args)
+            for arg in args:
+                if (place := self.position.get(arg)) is not None:
+                    self._last_read[place] = i
             key = self._key(step, i, args) if self._can_be_repeated(step) else i
             self.keys.append(numbers.setdefault(key, len(numbers)))
+
+        for value in [*program.results, *program.updates.values()]:
+            if value in self.position:
+                self._last_read[self.position[value]] = len(program.steps)
 
     def _the_one(self, constant: Value) -> Value:
         """Equal constants are one."""
         return self._constants.setdefault(identity(constant), constant)
 
     def _can_be_repeated(self, step: Value) -> bool:
-        if step.weak or step.dtype.hasobject or is_array_of(step) or step.function in (join, written):
+        if not can_be_in_a_loop(step):
             return False
         if is_contraction(step) and len(step.args[0].shape) == len(step.args[1].shape) == 2:
             (m, k), n = step.args[0].shape, step.shape[1]
             return lengths(m, k, n, self.small) is None
-        return is_view(step) or (is_pure(step.function) and (size(step) < self.large or not step.shape))
+        return is_view(step) or size(step) < self.large or not step.shape
 
     def _key(self, step: Value, i: int, args: tuple[Value, ...]) -> Hashable:
         """What a step does, but for the places of its operands, and where an index is that may change."""
@@ -122,7 +132,21 @@ class Steps:
 
     def loops(self) -> list[Loop]:
         """The loops that the program consists of, in order; they do not overlap."""
-        return [loop for stretch in repetitions(self.keys, LEAST) for loop in self._loops(*stretch)]
+        return [
+            loop
+            for found in repetitions(self.keys, LEAST)
+            for loop in self._loops(self._best_start(*found), *found[1:])
+        ]
+
+    def _best_start(self, start: int, period: int, stop: int) -> int:
+        """Where to begin a turn so that as little as possible is needed afterwards of the last turn but one."""
+
+        def needed(start: int) -> int:
+            end = start + (stop - start) // period * period
+            before = range(end - 2 * period, end - period)
+            return sum(self._last_read[i] >= end > self._last_read[i - period] for i in before)
+
+        return min(range(start, start + min(period, _PHASES)), key=needed)
 
     # --- what the operands are --------------------------------------------------------------------------------------
     def _loops(self, start: int, period: int, stop: int) -> Iterator[Loop]:
@@ -134,6 +158,7 @@ class Steps:
                 continue
             cut = self._broken(loop)
             if cut is None:
+                self._found.append(loop)
                 yield loop
             elif splits < _SPLITS:
                 splits += 1
@@ -168,6 +193,18 @@ class Steps:
                     loop.roles[step, k] = (*role.first, *column)[: loop.turns]
         return None
 
+    def _odd_turn(self, places: list[int]) -> int:
+        """Where a row of evenly spaced places, such as rows of an array will have, is interrupted; or 0."""
+        array = np.array(places)
+        distances = np.diff(array)
+        common = np.bincount(distances - distances.min()).argmax() + distances.min()
+        odd = distances != common
+        for loop in self._found:
+            inside = (array >= loop.start) & (array < loop.stop)
+            odd |= inside[1:] != inside[:-1]
+        (turns,) = np.nonzero(odd)
+        return int(turns[0]) + 1 if 0 < len(turns) <= _ODD * len(places) else 0
+
     def _role(self, loop: Loop, step: int, column: list[Value]) -> Any:
         where, first, period = self.position, column[0], loop.period
         if all(arg is first for arg in column):
@@ -176,7 +213,7 @@ class Steps:
         places = [where.get(arg, -1) for arg in column]
         if places[-1] < loop.start:
             inside = [turn for turn, place in enumerate(places) if place >= loop.start]
-            return inside[-1] + 1 if inside else _odd_turn(places) or tuple(column)
+            return inside[-1] + 1 if inside else self._odd_turn(places) or tuple(column)
         back = loop.start + (loop.turns - 1) * period + step - places[-1]
         lag = -(-(back - step) // period)
         here = loop.start + step - back
@@ -192,12 +229,10 @@ class Steps:
         return Earlier(source, lag, tuple(column[:lag]))
 
 
-def _odd_turn(places: list[int]) -> int:
-    """Where a row of evenly spaced places, such as rows of an array will have, is interrupted; or 0."""
-    distances = np.diff(places)
-    common = np.bincount(distances - distances.min()).argmax() + distances.min()
-    odd = np.flatnonzero(distances != common)
-    return int(odd[0]) + 1 if 0 < len(odd) <= _ODD * len(places) else 0
+def can_be_in_a_loop(step: Value) -> bool:
+    """Whether a step computes one array, and nothing else, and can be written in a loop."""
+    special = step.weak or step.dtype.hasobject or is_array_of(step) or step.function in (join, written)
+    return not special and is_pure(step.function)
 
 
 def _without_values(arg: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +13,11 @@ import numpy as np
 from tinygrad_np.compiler.kinds import is_view
 from tinygrad_np.compiler.passes.dead_code import without_dead_code
 from tinygrad_np.compiler.program import Program, Value
-from tinygrad_np.compiler.repeats import Earlier, Loop, Steps
+from tinygrad_np.compiler.repeats import Earlier, Loop, Steps, can_be_in_a_loop
 from tinygrad_np.compiler.rewriting import operands, same, size
 from tinygrad_np.compiler.roll import Delayed, Roll, kept
 
-__all__ = ["rolled"]
+__all__ = ["rolled", "with_turns"]
 
 _SHORT = 64  # steps: a shorter program stays as it is
 _WASTE = 1 << 16  # bytes that may be kept from turns from which nothing is needed
@@ -30,6 +30,28 @@ def rolled(program: Program, large: int, small: int) -> Program:
     found = Steps(program, large, small)
     loops = found.loops()
     return _replaced(found, loops) if loops else program
+
+
+def with_turns(program: Program, change: Callable[[Program], Program]) -> Program:
+    """Change what is done in each turn of a loop: its body as a program, whose results are what is kept of it."""
+    for step in program.steps:
+        if isinstance(step.function, Roll):
+            _change(step.function, change)
+    return program
+
+
+def _change(roll: Roll, change: Callable[[Program], Program]) -> None:
+    kept_values, sources = [*roll.stacked, *roll.final], [late.source for late in roll.delayed]
+    given = [*roll.fixed, *roll.rows, *(late.value for late in roll.delayed)]
+    body = change(Program(given, [], roll.steps, [*kept_values, *sources]))
+    made, results = set(body.steps), body.results
+    n = len(kept_values)
+    if not made.issuperset(results) or len(set(results[:n])) < n or not all(map(can_be_in_a_loop, body.steps)):
+        return  # two results are the same, or one is there before: it stays as it is
+    roll.steps, k = body.steps, len(roll.stacked)
+    roll.stacked, roll.final = results[:k], results[k:n]
+    for late, source in zip(roll.delayed, results[n:], strict=True):
+        late.source = source
 
 
 def _replaced(found: Steps, loops: list[Loop]) -> Program:

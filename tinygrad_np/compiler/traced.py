@@ -78,6 +78,8 @@ class Traced(NDArrayOperatorsMixin, Writable):
 
     # --- protocols ---------------------------------------------------------------------------------------------------
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs and ufunc.nout == 1 and (found := _plain_ufunc(ufunc, args)) is not None:
+            return found
         if outranked([*args, *kwargs.get("out", ())]):
             return NotImplemented
         return traced_ufunc(ufunc, method, args, kwargs)
@@ -196,6 +198,28 @@ def traced_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: di
     if any(out is not None for out in outs):
         return _ufunc_into(function, args, kwargs, outs)
     return traced_call(function, args, kwargs)
+
+
+def _plain_ufunc(ufunc: np.ufunc, args: tuple[Any, ...]) -> Traced | None:
+    """The short way for what is asked most often: one result, of traced arrays and numbers."""
+    now = recording()
+    values: list[Any] = []
+    arrays: list[Any] = []
+    for arg in args:
+        if arg.__class__ is Traced and arg._recording is now and arg._value.__class__ is Value:
+            values.append(arg._value)
+            arrays.append(arg.array[()] if arg.scalar else arg.array)
+        elif arg.__class__ is float or arg.__class__ is int:
+            values.append(arg)
+            arrays.append(arg)
+        else:
+            return None
+    result = ufunc(*arrays)
+    if result.dtype.kind not in "biufc":
+        return None
+    value = Value(ufunc, tuple(values), {}, result.shape, result.dtype)
+    now.steps.append(value)
+    return Traced(result, value) if result.__class__ is np.ndarray else Traced(np.asarray(result), value, scalar=True)
 
 
 def _adopted(target: Any) -> Any:

@@ -32,7 +32,7 @@ def _folded(value: Value, call: Call) -> Value | None:
                 **substitute(value.kwargs, uniform),
             )  # fmt: skip
         return None
-    if value.function is np.broadcast_to:
+    if value.function is np.broadcast_to or value.dtype.hasobject:
         return None  # it takes no memory as it is
     if math.prod(value.shape or ()) * value.dtype.itemsize > _LARGEST and not _fills(value.function):
         return None
