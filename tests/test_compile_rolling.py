@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import operator
+import runpy
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import Builder
 
+from tinygrad_np import compile, grad, nn, optim, value_and_grad
 from tinygrad_np.compiler import plan as plans
 from tinygrad_np.compiler import repeats, rolling
 from tinygrad_np.compiler.interpret import interpret
 from tinygrad_np.compiler.passes import optimized
+from tinygrad_np.compiler.periods import repetitions
 from tinygrad_np.compiler.plan import build
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.roll import Roll
 from tinygrad_np.compiler.rolling import rolled
+from tinygrad_np.tree import flatten
 
 Draw = Any
 FUNCTIONS = [
@@ -117,6 +123,7 @@ def eager_to_roll(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rolling, "_SHORT", 2)
     monkeypatch.setattr(repeats, "LEAST", 3)
     monkeypatch.setattr(repeats, "LINES", 2)
+    monkeypatch.setattr(rolling, "_LINES_PER_ROW", 0)
 
 
 def without_loops(program: Program, **options: Any) -> Any:
@@ -157,3 +164,154 @@ def test_compiled_loops_compute_what_the_steps_do(built: Builder) -> None:
         expected, theirs = plain(inputs, [s.copy() for s in state])
         found, ours = plan(inputs, [s.copy() for s in state])
     assert_same([*expected, *theirs], [*found, *ours])
+
+
+@pytest.mark.usefixtures("eager_to_roll")
+@given(periodic())
+def test_long_programs_are_rolled_before_they_are_simplified(built: Builder) -> None:
+    inputs, state = built.given()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plans, "_LONG", 0)
+        found = build(built.program)(inputs, [s.copy() for s in state])
+    with np.errstate(all="ignore"):
+        expected = interpret(built.program, inputs, state)
+    for ours, theirs in zip(found, expected, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9 * np.max(np.abs(b), initial=1))
+
+
+# --- what people write -----------------------------------------------------------------------------------------------
+def recurrent(x: Any, w: Any, u: Any, b: Any) -> Any:
+    """The mean square of the states of a recurrent network, one per row of x."""
+    h = np.zeros_like(x[0] @ u)
+    total = 0.0
+    for row in x:
+        h = np.tanh(row @ u + h @ w + b)
+        total = total + np.mean(np.square(h))
+    return total
+
+
+def inner_steps(x: Any, w: Any, u: Any, b: Any) -> Any:
+    """The loss after some steps of gradient descent."""
+    for _ in range(24):
+        w = w - 0.1 * grad(lambda w: np.mean(np.square(np.tanh(x[0] @ u @ w + b))))(w)
+    return np.sum(np.square(w))
+
+
+def deep(x: Any, w: Any, u: Any, b: Any) -> Any:
+    h = x[0] @ u
+    for _ in range(30):
+        h = np.maximum(h @ w + b, 0) + h
+    return np.mean(np.square(h))
+
+
+@pytest.mark.parametrize("function", [recurrent, inner_steps, deep])
+def test_loops_of_python_become_loops(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    arguments = [rng.standard_normal(shape) / 3 for shape in [(30, 4, 3), (5, 5), (3, 5), (5,)]]
+    of = value_and_grad(function, (0, 1, 2, 3) if function is recurrent else (1, 2, 3))
+    step = compile(of)
+    expected, found = of(*arguments), [step(*arguments), step(*arguments)][-1]
+    assert_allclose_deep(found, expected)
+    assert "turns" in step.source
+    monkeypatch.setattr(plans, "rolled", lambda program, *_: program)
+    plain = compile(of)
+    for a, b in zip(flatten(plain(*arguments))[0], flatten(found)[0], strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert len(plain.source.splitlines()) > 2 * len(step.source.splitlines())
+
+
+def assert_allclose_deep(found: Any, expected: Any) -> None:
+    for a, b in zip(flatten(found)[0], flatten(expected)[0], strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_networks_of_equal_layers_train_to_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained() -> tuple[list[Any], str]:
+        model = nn.MLP([3, *[6] * 20, 2], "tanh", dtype=np.float64, rng=0)
+        optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+        @compile
+        def step(x: Any, y: Any) -> Any:
+            loss = np.mean(np.square(model(x) - y))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        rng = np.random.default_rng(0)
+        for _ in range(5):
+            step(rng.standard_normal((8, 3)), rng.standard_normal((8, 2)))
+        return [p.detach().numpy() for p in model.parameters()], step.source
+
+    ours, source = trained()
+    monkeypatch.setattr(plans, "rolled", lambda program, *_: program)
+    theirs, plain = trained()
+    assert len(source.splitlines()) <= len(plain.splitlines())
+    assert_same(theirs, ours)
+
+
+def gradient_of_chain(n: int) -> Any:
+    def end(x: Any, b: Any) -> Any:
+        y = x
+        for _ in range(n):
+            y = y * x + b
+        return np.sum(y)
+
+    return value_and_grad(end, (0, 1))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_chain_is_a_few_lines(backend: str, tmp_path: Path) -> None:
+    if backend == "numba":
+        pytest.importorskip("numba")
+    x, b = np.linspace(0.5, 0.9, 10, dtype=np.float32), np.linspace(0, 1, 10, dtype=np.float32)
+    of = gradient_of_chain(300)
+    step = compile(of, backend=backend)
+    for _ in range(3):
+        found = flatten(step(x, b))[0]
+    assert len(step.source.splitlines()) < 100
+    step.save_source(tmp_path / "step.py")
+    assert_same([t.numpy() for t in found], runpy.run_path(str(tmp_path / "step.py"))["step"](x, b))
+    for ours, theirs in zip(found, flatten(of(x, b))[0], strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4)
+
+
+def test_the_work_of_compiling_grows_with_the_program_and_no_faster() -> None:
+    """Counted in calls of functions, which nothing else on the machine changes."""
+
+    def calls(n: int) -> int:
+        count = 0
+
+        def counted(*_: Any) -> None:
+            nonlocal count
+            count += 1
+
+        x, step = np.linspace(0.5, 0.9, 4), compile(gradient_of_chain(n))
+        sys.setprofile(counted)
+        try:
+            step(x, x)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    first = calls(50)  # what is done once
+    assert calls(1600) - first < 2.2 * (calls(800) - first)
+
+
+# --- periods ---------------------------------------------------------------------------------------------------------
+@given(st.lists(st.integers(0, 2), max_size=40), st.integers(2, 4))
+def test_repetitions_repeat_often_enough(keys: list[int], least: int) -> None:
+    end = 0
+    for start, period, stop in repetitions(keys, least):
+        assert end <= start
+        assert stop - start >= least * period
+        assert keys[start : stop - period] == keys[start + period : stop]
+        end = stop
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=12), st.integers(8, 12))
+def test_a_repetition_is_found(body: list[int], turns: int) -> None:
+    [(start, period, stop)] = repetitions([-1, *body * turns, -2], 8)
+    assert (start, stop) == (1, 1 + turns * len(body))
+    assert len(body) % period == 0

@@ -35,7 +35,12 @@ def repetitions(keys: Any, least: int) -> list[Repetition]:
     free = np.ones(len(keys), bool)
     found = []
     for period in _candidates(keys, least):
-        for start, stop in _stretches(keys, free, period, least):
+        end = 0
+        for begin, stop in _stretches(keys, free, period, least):
+            start = max(begin, end)  # the next one may begin in what the last one has repeated
+            if stop - start < least * period:
+                continue
+            end = stop
             free[start:stop] = False
             found.append(Repetition(start, _shortest(keys[start:stop], period), stop))
     return sorted(found)

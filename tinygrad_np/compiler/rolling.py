@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,6 +20,7 @@ from tinygrad_np.compiler.roll import Delayed, Roll, kept
 __all__ = ["rolled", "with_turns"]
 
 _SHORT = 64  # steps: a shorter program stays as it is
+_LINES_PER_ROW = 4  # that is read outside of loops: its array, its copy to where it is wanted
 _WASTE = 1 << 16  # bytes that may be kept from turns from which nothing is needed
 
 
@@ -78,37 +79,43 @@ class _Rolls:
     def __init__(self, found: Steps, loops: list[Loop]) -> None:
         self.found, self.steps = found, list[Value]()
         self.new: dict[Value, Value] = {}  # what was asked for -> what takes its place
-        self._owner: list[Loop | None] = [None] * len(found.program.steps)
-        for loop in loops:
-            for step in range(loop.period):
-                if step not in loop.aside:
-                    places = range(loop.start + step, loop.stop, loop.period)
-                    for i in places:
-                        self._owner[i] = loop
-        self._needed: dict[Loop, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
-        self._find_needed()
-        self.loops = [loop for loop in loops if not self._wastes(loop)]
-        for i, owner in enumerate(self._owner):
-            if owner is not None and owner not in self.loops:
-                self._owner[i] = None
         self._kept: dict[tuple[Loop, int], Value] = {}
+        self.loops, self._owner, self._needed = loops, list[Loop | None](), dict[Loop, dict[int, set[int]]]()
+        while not self._are_worth_it():
+            pass
 
-    def _find_needed(self) -> None:
-        """Which steps of which turns are read outside of their loop."""
+    def _are_worth_it(self) -> bool:
+        """Leave out loops that do not pay, and say whether all do: rows may now be read by what was another loop."""
+        alone = self._find_needed()
+        worth = [loop for loop in self.loops if not self._wastes(loop, alone[loop])]
+        done, self.loops = len(worth) == len(self.loops), worth
+        return done
+
+    def _find_needed(self) -> Counter[Loop]:
+        """Find which steps of which turns are read outside of their loop; count what is read by steps in no loop."""
         program, where = self.found.program, self.found.position
+        self._owner = [None] * len(program.steps)
+        for loop in self.loops:
+            for step in set(range(loop.period)) - loop.aside:
+                self._owner[loop.start + step : loop.stop : loop.period] = [loop] * loop.turns
+        self._needed = {loop: defaultdict(set) for loop in self.loops}
+        read_alone: dict[Loop, set[int]] = defaultdict(set)
         ends = [where[value] for value in [*program.results, *program.updates.values()] if value in where]
-        for reader, args in [
-            *zip(self._owner, self.found.operands, strict=True),
-            (None, map(program.steps.__getitem__, ends)),
-        ]:
+        readers = [*zip(self._owner, self.found.operands, strict=True), (None, [program.steps[i] for i in ends])]
+        for reader, args in readers:
             for arg in args:
                 i = where.get(arg)
                 if i is not None and (owner := self._owner[i]) is not None and owner is not reader:
                     turn, step = divmod(i - owner.start, owner.period)
                     self._needed[owner][step].add(turn)
+                    if reader is None:
+                        read_alone[owner].add(i)
+        return Counter({loop: len(rows) for loop, rows in read_alone.items()})
 
-    def _wastes(self, loop: Loop) -> bool:
-        """Whether results are needed from a few turns only, but not only from the last, and the others are large."""
+    def _wastes(self, loop: Loop, alone: int) -> bool:
+        """Whether the rows that are read one by one take more lines than the loop saves, or most are read by nobody."""
+        if alone * _LINES_PER_ROW > (loop.turns - 1) * loop.period:
+            return True
         for step, turns in self._needed[loop].items():
             like = self.found.program.steps[loop.start + step]
             others = (loop.turns - len(turns)) * size(like) * like.dtype.itemsize
