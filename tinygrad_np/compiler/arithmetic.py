@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_np.compiler.captured import Captured
 from tinygrad_np.compiler.program import Program, Value
+from tinygrad_np.compiler.rewriting import operands
 
 __all__ = ["Arithmetic"]
 
@@ -53,7 +54,7 @@ class Arithmetic:
         self._unchecked = list(captured.checks)
         program = captured.program
         arrays = [step for step in program.steps if not step.weak]
-        read = dict.fromkeys(operand for step in arrays for operand in _operands([step.args, step.kwargs]))
+        read = dict.fromkeys(operand for step in arrays for operand in operands(step))
         numbers = [value for value in read if value.weak and value not in program.inputs]
         for i, value in enumerate(numbers):
             value.name = value.name or f"number_{i + 1}"

@@ -14,6 +14,7 @@ from tinygrad_np.compiler.places import Place, Surroundings, is_plain
 from tinygrad_np.compiler.program import Program, Value
 from tinygrad_np.compiler.recording import CaptureError, Symbol, current
 from tinygrad_np.compiler.results import Output
+from tinygrad_np.compiler.rewriting import operands
 from tinygrad_np.compiler.stand_ins import StandIns, is_number
 from tinygrad_np.compiler.traced import Traced
 from tinygrad_np.graph import walk
@@ -238,13 +239,5 @@ def _needed(steps: list[Value], wanted: Iterable[Value]) -> set[Value]:
     needed = set(wanted)
     for step in reversed(steps):
         if step in needed:
-            stack: list[Any] = [step.args, step.kwargs]
-            while stack:
-                arg = stack.pop()
-                if isinstance(arg, Value):
-                    needed.add(arg)
-                elif isinstance(arg, tuple | list):
-                    stack.extend(arg)
-                elif isinstance(arg, dict):
-                    stack.extend(arg.values())
+            needed.update(operands(step))
     return needed

@@ -46,13 +46,21 @@ def difference(old: Fingerprint, new: Fingerprint, lines: dict[Value, str]) -> s
 def _lines(program: Program) -> Fingerprint:
     names = {value: f"<{value.name}>" for value in (*program.inputs, *program.state)}
     lines: Fingerprint = [(f"{name}: {value.dtype}{list(value.shape)}", ()) for value, name in names.items()]
+    functions: dict[Any, str] = {}
     for step in program.steps:
         constants: list[Value] = []
         names[step] = f"%{len(names)}"
-        args = _text(step.args, names, constants), _text(step.kwargs, names, constants)
-        lines.append(
-            (f"{_text(step.function, names, constants)}{args[0]}{args[1] if step.kwargs else ''}", tuple(constants))
-        )
+        function = functions.get(step.function)
+        if function is None:
+            function = functions[step.function] = _text(step.function, names, constants)
+        args = [
+            names.get(arg) or _text(arg, names, constants)
+            if arg.__class__ is Value and arg.array is None
+            else _text(arg, names, constants)
+            for arg in step.args
+        ]
+        kwargs = _text(step.kwargs, names, constants) if step.kwargs else ""
+        lines.append((f"{function}({', '.join(args)}){kwargs}", tuple(constants)))
     constants = []
     lines.append((f"return {_text(program.results, names, constants)}", tuple(constants)))
     lines += [(f"{names[old]} = {_text(new, names, constants)}", ()) for old, new in program.updates.items()]

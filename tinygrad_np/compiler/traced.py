@@ -239,6 +239,14 @@ def _ufunc_into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
         function(*bare(args), out=target.array, where=bare(where))
         become(target, recording().step(masked, (function, target, where, *args), {}, target))
         return target
+    if len(targets) == 1 and not kwargs and isinstance(function, np.ufunc):
+        (target,) = targets
+        found = _plain_ufunc(function, args)
+        if found is not None:
+            own(target)
+            np.copyto(target.array, found.array)
+            become(target, fitted(found._value, target))
+            return target
     results = function(*bare(args), **bare(kwargs))
     several = results if isinstance(results, tuple) else (results,)
     values = traced_results(function, args, kwargs, results)
