@@ -104,6 +104,21 @@ def test_the_same_limit_twice_in_one_loop() -> None:
     assert_equal(reference, build(built.program, large=2, block=64)(*built.given())[0])
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("names", ["x_all x", "i s0", "list zip", "end total", "results range"])
+def test_arrays_may_have_any_names(backend: str, names: str) -> None:
+    """Also those that the code around them uses otherwise."""
+    if backend == "numba":
+        pytest.importorskip("numba")
+    built = Builder()
+    x, y = (built.input(np.linspace(-i, 2.0, 3000), name) for i, name in enumerate(names.split(), start=1))
+    a = built(np.add, built(np.tanh, built(np.multiply, x, y)), y)
+    built.program.results = [built(np.add, built(np.multiply, a, a), x), built(np.add.reduce, a, axis=0)]
+    reference, _ = interpret(built.program, *built.given())
+    blocks = build(built.program, backend, large=2, block=1 << 10)
+    assert_equal(reference, blocks(*built.given())[0])
+
+
 def test_plans_do_not_warn_in_either_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinygrad_np.compiler.loops._WORTH_A_THREAD", 0)
     built = Builder()

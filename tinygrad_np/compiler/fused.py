@@ -154,10 +154,11 @@ def _write(
     source: Source, loop: Loop, given: dict[str, str], cut: list[str], sums: dict[str, str], body: list[str]
 ) -> None:
     name = source.unused("loop")
-    parameters = [f"{parameter}_all" if parameter in cut else parameter for parameter in given]
+    whole = {array: source.unused(f"{array}_all") for array in cut}
+    parameters = [whole.get(parameter, parameter) for parameter in given]
     first, last = ("block", "end") if sums else ("start", "stop")
     # pieces from 0 on: LLVM then knows that no index is negative, which would count from the end
-    lines = [f"{array} = {array}_all[{first}:{last}]" for array in cut]
+    lines = [f"{array} = {whole[array]}[{first}:{last}]" for array in cut]
     lines += [f"{total} = {part}.dtype.type(0)" for total, part in sums.items()]
     lines += [f"for i in range({last} - {first}):", *(f"    {line}" for line in body)]
     lines += [f"{part}[block // {loop.length}] = {total}" for total, part in sums.items()]

@@ -92,7 +92,6 @@ class Region:
         self._pointers: dict[Any, str] = {}
         self._declared: list[str] = []
         self._unused = Names()
-        self._unused.taken.add("results")
         for view in self.views:
             source.add_step(view)
         body = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import builtins
 import keyword
 import math
 import operator
@@ -12,25 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np.compiler import runtime
+
 __all__ = ["Names", "array_text", "function_text", "plain_text"]
 
 _NUMPY = [(np, "np"), (np.linalg, "np.linalg"), (np.fft, "np.fft"), (np.ndarray, "np.ndarray"), (operator, "operator")]
+#: What generated code calls, and the variables of loops that it writes.
 _IMPORTED = {
-    "np",
-    "add",
-    "dot",
-    "copyto",
-    "array",
-    "blocks",
-    "both",
-    "halves",
-    "rows",
-    "scratch",
-    "memory",
-    "arena",
-    "state",
-    "step",
-}
+    "np", "add", "dot", "copyto", "arena", "state", "step", "results", "bound", "STATE",
+    "compiled", "exactly", "plus", "start", "stop", "block", "end", "i", "j", *runtime.__all__,
+}  # fmt: skip
+_REGISTER = re.compile(r"s\d+|\w+_float(32|64)")
 
 
 class Names:
@@ -44,10 +37,14 @@ class Names:
         name = re.sub(r"\W+", "_", wish).strip("_") or "v"
         name = f"_{name}" if name[0].isdigit() else name
         found, n = name, 2
-        while found in self.taken or keyword.iskeyword(found) or hasattr(np, found):
+        while found in self.taken or _is_used_otherwise(found):
             found, n = f"{name}_{n}", n + 1
         self.taken.add(found)
         return found
+
+
+def _is_used_otherwise(name: str) -> bool:
+    return keyword.iskeyword(name) or hasattr(np, name) or hasattr(builtins, name) or bool(_REGISTER.fullmatch(name))
 
 
 def function_text(function: Callable[..., Any]) -> str | None:
