@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from programs import Builder, chain, classifier, tiny
 
+from tinygrad_np import compile
 from tinygrad_np.compiler.interpret import interpret
 from tinygrad_np.compiler.plan import build
 
@@ -173,3 +174,17 @@ def test_random_groups(seed: int) -> None:
         found, ours = plan(inputs, state)
     for a, b in zip([*expected, *new], [*found, *ours], strict=True):
         np.testing.assert_allclose(b, a, rtol=1e4 * np.finfo(dtype).eps, atol=1e4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("n", [9, 3000, 100_000])
+@pytest.mark.parametrize("kind", [np.float32, "float32", float, np.dtype(np.float64), int])
+def test_dtypes_come_in_many_forms(kind: Any, n: int) -> None:
+    def f(x: Any) -> Any:
+        above = (x > 0).astype(kind)
+        return np.tanh(x.astype(kind) * 2 + above), above + 1
+
+    compiled = compile(f, backend="numba")
+    for x in np.random.default_rng(0).normal(size=(3, n)).astype(np.float32):
+        for found, expected in zip(compiled(x), f(x), strict=True):
+            assert found.dtype == expected.dtype
+            np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.compiler.kinds import is_scalar, scalar_of
+from tinygrad_np.compiler.kinds import is_scalar, scalar_of, terms
 from tinygrad_np.compiler.loops import Loop
 from tinygrad_np.compiler.program import Value
 from tinygrad_np.compiler.rewriting import operands, size
@@ -120,7 +120,7 @@ def write(source: Source, loop: Loop) -> None:
 
     for step in loop.item.steps:
         dtype = next((arg.dtype.name for arg in (step, *operands(step)) if arg.dtype.kind == "f"), "bool")
-        args = [text(arg, dtype) for arg in step.args if not isinstance(arg, np.dtype)]
+        args = [text(arg, dtype) for arg in terms(step)]
         found = expression(step, args, dtype)
         if root := _root_in(step, names):
             found = f"over_root_{dtype}({args[0]}, {', '.join(text(arg, dtype) for arg in root)})"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.compiler.fused import expression, has_expression, number_text
-from tinygrad_np.compiler.kinds import scalar_of
+from tinygrad_np.compiler.kinds import scalar_of, terms
 from tinygrad_np.compiler.memory import Memory, Place
 from tinygrad_np.compiler.program import Value
 from tinygrad_np.compiler.rewriting import operands, size
@@ -90,7 +90,7 @@ def write(source: Source, turns: Turns) -> None:
         source.body.append(f"{source.function(np.copyto)}({home}, {source.name(values[0])})")
     for step in roll.steps:
         dtype = next(arg.dtype.name for arg in (step, *operands(step)) if arg.dtype.kind == "f")
-        args = [text(arg, dtype) for arg in step.args if not isinstance(arg, np.dtype)]
+        args = [text(arg, dtype) for arg in terms(step)]
         names[step] = f"s{len(names)}"
         lines.append(f"{names[step]} = {expression(step, args, dtype)}")
         if step in turns.stacks:

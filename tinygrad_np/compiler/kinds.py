@@ -12,7 +12,7 @@ from tinygrad_np.compiler.program import Value
 
 __all__ = [
     "SLOW_WITH_A_NUMBER", "is_array_of", "is_basic_index", "is_constant", "is_contraction", "is_elementwise",
-    "is_pure", "is_running", "is_scalar", "is_seen", "is_view", "reduced_axes", "reducing_ufunc", "scalar_of",
+    "is_pure", "is_running", "is_scalar", "is_seen", "is_view", "reduced_axes", "reducing_ufunc", "scalar_of", "terms",
 ]  # fmt: skip
 
 SLOW_WITH_A_NUMBER = (np.maximum, np.minimum)  # twice as fast on two arrays of one shape
@@ -48,6 +48,11 @@ def is_elementwise(value: Value) -> bool:
                 return False
         return not value.dtype.hasobject
     return function is np.ndarray.astype and len(value.args) == 2 and not value.kwargs
+
+
+def terms(step: Value) -> tuple[Any, ...]:
+    """What an elementwise step computes with: all arguments but the dtype to convert to, in whichever form."""
+    return step.args[:1] if step.function is np.ndarray.astype else step.args
 
 
 def is_scalar(arg: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_np.compiler.elements import expression, number_text
-from tinygrad_np.compiler.kinds import is_array_of, is_contraction, is_scalar, reduced_axes, reducing_ufunc
+from tinygrad_np.compiler.kinds import is_array_of, is_contraction, is_scalar, reduced_axes, reducing_ufunc, terms
 from tinygrad_np.compiler.layouts import coalesced, over
 from tinygrad_np.compiler.passes.flat import join
 from tinygrad_np.compiler.program import Value
@@ -86,7 +86,7 @@ def _elementwise(steps: list[Value], space: tuple[int, ...], region: Region, fla
             continue
         found = expression(step)
         assert found is not None
-        args = [text(arg, found[1]) for arg in step.args if not isinstance(arg, np.dtype)]
+        args = [text(arg, found[1]) for arg in terms(step)]
         names[step] = f"s{len(names)}"
         body.append(f"{names[step]} = {found[0].format(*args, dtype=found[1])}")
         if step not in region.memory.scratch:
