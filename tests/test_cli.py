@@ -264,6 +264,7 @@ def test_interrupting_is_no_traceback_and_leaves_what_to_go_on_from(tmp_path):
     process = subprocess.Popen(
         [*COMMAND, "train", "--epochs", "100000", "--out", "x"],
         cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background of a shell ignore it
     )  # fmt: skip
     while not process.stderr.readline().startswith("epoch      3/"):
         assert process.poll() is None
