@@ -109,7 +109,7 @@ def planned(item: Item, index: int, memory: Memory) -> Turns:
             if value in final and value not in pending:
                 turns.home[value] = final[value]
             else:
-                dying = [arg for arg in operands(value) if arg in blocks and last[arg] == i and arg not in pending]
+                dying = [arg for arg in operands(value) if arg in blocks and arg not in pending and last[arg] == i]
                 taken = next((arg for arg in dying if is_overwritten_in_place(value, arg)), None)
                 if taken is not None:
                     blocks[value] = blocks.pop(taken)
