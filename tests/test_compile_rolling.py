@@ -151,6 +151,21 @@ def test_loops_compute_what_the_steps_do(built: Builder) -> None:
 
 
 @pytest.mark.usefixtures("eager_to_roll")
+def test_a_view_that_the_next_turn_reads_too() -> None:
+    def f(x: Any) -> Any:
+        before = np.sin(x)
+        for _ in range(24):
+            turned = x.T
+            x, before = turned + before, turned
+        return x, before
+
+    g, x = compile(f), np.random.default_rng(0).standard_normal((3, 3))
+    found = [g(x) for _ in range(3)]
+    assert "turns" in g.source
+    assert_same(found[-1], f(x))
+
+
+@pytest.mark.usefixtures("eager_to_roll")
 @settings(max_examples=5)
 @given(periodic(ELEMENTWISE))
 def test_compiled_loops_compute_what_the_steps_do(built: Builder) -> None:
